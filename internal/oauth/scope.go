@@ -1,0 +1,128 @@
+package oauth
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Fields splits a space-separated list as RFC 6749 §3.3 writes it. Only the
+// space separates; an empty list gives nil.
+func Fields(s string) []string {
+	var out []string
+	for f := range strings.SplitSeq(s, " ") {
+		if f != "" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// ScopeStrategy decides whether a list of allowed patterns covers a scope.
+type ScopeStrategy func(allowed []string, scope string) bool
+
+// ScopeStrategyNamed returns the strategy that the configuration names:
+// "wildcard", "exact", "hierarchic", or Hydra's name for the last.
+func ScopeStrategyNamed(name string) (ScopeStrategy, bool) {
+	switch name {
+	case "", "wildcard":
+		return WildcardScope, true
+	case "exact":
+		return ExactScope, true
+	case "hierarchic", "DEPRECATED_HIERARCHICAL_SCOPE_STRATEGY":
+		return HierarchicScope, true
+	}
+	return nil, false
+}
+
+// Covers reports whether each of the wanted scopes is allowed.
+func (s ScopeStrategy) Covers(allowed, wanted []string) bool {
+	return !slices.ContainsFunc(wanted, func(w string) bool { return !s(allowed, w) })
+}
+
+// ExactScope allows a scope that is listed literally.
+func ExactScope(allowed []string, scope string) bool {
+	return scope != "" && slices.Contains(allowed, scope)
+}
+
+// HierarchicScope allows a scope that is listed or lies below a listed one:
+// foo.bar covers foo.bar and foo.bar.baz.
+func HierarchicScope(allowed []string, scope string) bool {
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		return a != "" && (scope == a || strings.HasPrefix(scope, a+"."))
+	})
+}
+
+// WildcardScope allows a scope that matches a listed pattern part by part,
+// the parts being separated by dots. An asterisk in the middle stands for
+// exactly one non-empty part; as the last part it stands for one or more, the
+// first of which is not empty. An asterisk inside a part is literal.
+func WildcardScope(allowed []string, scope string) bool {
+	if scope == "" {
+		return false
+	}
+	return slices.ContainsFunc(allowed, func(a string) bool { return wildcard(a, scope) })
+}
+
+func wildcard(pattern, scope string) bool {
+	p, s := strings.Split(pattern, "."), strings.Split(scope, ".")
+	if len(p) > len(s) {
+		return false
+	}
+	for i, part := range p {
+		last := i == len(p)-1
+		switch {
+		case part == "*" && s[i] == "":
+			return false
+		case part == "*" && last:
+			return true
+		case part == "*":
+		case part != s[i]:
+			return false
+		}
+	}
+	return len(p) == len(s)
+}
+
+// AllowsAudience reports whether every wanted audience is covered by the
+// allowed ones: same scheme and host, and the same path or one below it at a
+// segment boundary. A value that is no URL is compared as it stands.
+func AllowsAudience(allowed, wanted []string) bool {
+	return !slices.ContainsFunc(wanted, func(w string) bool {
+		return !slices.ContainsFunc(allowed, func(a string) bool { return coversAudience(a, w) })
+	})
+}
+
+func coversAudience(allowed, wanted string) bool {
+	if allowed == wanted {
+		return wanted != ""
+	}
+	a, errA := url.Parse(allowed)
+	w, errW := url.Parse(wanted)
+	if errA != nil || errW != nil || a.Host == "" || w.Host == "" {
+		return false
+	}
+	if a.Scheme != w.Scheme || a.Host != w.Host || a.User != nil || w.User != nil {
+		return false
+	}
+	if a.RawQuery != w.RawQuery || a.Fragment != w.Fragment || hasDotSegment(w.EscapedPath()) {
+		return false
+	}
+	ap, wp := strings.TrimSuffix(a.EscapedPath(), "/"), strings.TrimSuffix(w.EscapedPath(), "/")
+	return ap == wp || strings.HasPrefix(wp, ap+"/")
+}
+
+// hasDotSegment finds "." and ".." segments, also percent-encoded ones, that
+// would lead out of the path that a prefix seems to promise.
+func hasDotSegment(path string) bool {
+	for seg := range strings.SplitSeq(path, "/") {
+		switch strings.ReplaceAll(strings.ToLower(seg), "%2e", ".") {
+		case ".", "..":
+			return true
+		}
+		if strings.Contains(strings.ToLower(seg), "%2f") || strings.Contains(strings.ToLower(seg), "%5c") {
+			return true
+		}
+	}
+	return false
+}
