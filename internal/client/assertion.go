@@ -1,0 +1,254 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"hydra/internal/key"
+	"hydra/internal/oauth"
+)
+
+// Bounds of a client assertion.
+const (
+	maxAssertion  = 16 << 10
+	maxJTI        = 256 // characters
+	assertionSkew = time.Minute
+	replaySkew    = 6 * time.Minute // how much longer a jti is kept than the assertion lives: nodes' clocks differ
+)
+
+// assertionClaims are the claims of a client assertion (RFC 7523 §3).
+type assertionClaims struct {
+	Issuer, Subject, JTI string
+	Audience             []string
+	Expires              time.Time
+	NotBefore, IssuedAt  time.Time // zero: absent
+}
+
+// authenticateAssertion checks a signed JWT of the client (RFC 7523 §2.2, §3).
+// The jti is spent last, after everything else was right.
+func (s *Service) authenticateAssertion(ctx context.Context, cr oauth.Credentials) (*oauth.Client, error) {
+	if len(cr.Assertion) > maxAssertion {
+		return nil, refused(errors.New("the client assertion is too long"))
+	}
+	id := cr.PostID
+	if id == "" {
+		var err error
+		if id, err = claimedSubject(string(cr.Assertion)); err != nil {
+			return nil, refused(err)
+		}
+	}
+	l, err := s.load(ctx, id)
+	if errors.Is(err, oauth.ErrNotFound) {
+		return nil, refused(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := l.client
+	if c.AuthMethod != oauth.AuthPrivateKeyJWT {
+		return nil, refused(errMethod)
+	}
+	if c.JWKS == nil {
+		return nil, oauth.InvalidClient.Hint("This server does not fetch jwks_uri; register the keys of the client by value, as jwks.")
+	}
+	algs := assertionAlgs
+	if c.AuthSigningAlg != "" {
+		algs = []string{c.AuthSigningAlg}
+	}
+	verified, err := key.VerifyAssertion(c.JWKS, string(cr.Assertion), algs)
+	if err != nil {
+		return nil, refused(err)
+	}
+	claims, err := parseAssertion(verified.Payload)
+	if err != nil {
+		return nil, oauth.InvalidClient.Hint("The claims of the client assertion are malformed (RFC 7523 §3).").Because(err)
+	}
+	now := s.Now()
+	if hint := s.Options.checkAssertion(c, verified.Header.Typ, claims, now); hint != "" {
+		return nil, oauth.InvalidClient.Hint(hint)
+	}
+	err = s.Replays.AddReplay(ctx, replayKey("client_assertion", c.UID, claims.JTI), claims.Expires.Add(replaySkew))
+	if errors.Is(err, oauth.ErrExists) {
+		s.Observe.Observe(ctx, oauth.Event{Name: "client_assertion_replayed", ClientID: c.ID, Detail: "A client assertion was presented a second time."})
+		return nil, oauth.InvalidClient.Hint("The client assertion has been used before; each needs a jti of its own.").Because(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// checkAssertion returns what is wrong with verified claims, or "". Whoever
+// reads the answer holds the client's key.
+func (o *Options) checkAssertion(c *oauth.Client, typ string, a assertionClaims, now time.Time) string {
+	lifetime := o.AssertionLifetime
+	if lifetime <= 0 {
+		lifetime = time.Hour
+	}
+	switch {
+	case !slices.Contains([]string{"", "jwt", "client-authentication+jwt"}, strings.ToLower(typ)):
+		// RFC 8725 §3.11: what was signed for another purpose is no assertion.
+		return "The typ of the client assertion is that of another kind of JWT."
+	case a.Issuer != c.ID || a.Subject != c.ID:
+		return "The claims iss and sub of the client assertion must both be the client_id."
+	case a.JTI == "" || len(a.JTI) > maxJTI:
+		return "The client assertion needs a jti of at most 256 characters."
+	case oauth.Past(a.Expires, now):
+		return "The client assertion has expired."
+	case a.Expires.After(now.Add(lifetime + assertionSkew)):
+		return "The exp of the client assertion is too far ahead."
+	case a.NotBefore.After(now.Add(assertionSkew)):
+		return "The nbf of the client assertion is in the future."
+	case a.IssuedAt.After(now.Add(assertionSkew)):
+		return "The iat of the client assertion is in the future."
+	case !a.IssuedAt.IsZero() && a.IssuedAt.Before(now.Add(-lifetime-assertionSkew)):
+		return "The client assertion is too old."
+	case !o.addressed(a.Audience):
+		return "The aud of the client assertion must be the issuer or the token endpoint of this server, and of no other."
+	}
+	return ""
+}
+
+// addressed reports whether an assertion is meant for us and for nobody else:
+// one of its audiences is ours, and none belongs to another host, who could
+// otherwise present to us what it was given.
+func (o *Options) addressed(audience []string) bool {
+	ours := slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(o.Audiences, a) })
+	return ours && !slices.ContainsFunc(audience, func(a string) bool {
+		return !slices.ContainsFunc(o.Audiences, func(own string) bool { return a == own || sameOrigin(a, own) })
+	})
+}
+
+func sameOrigin(a, b string) bool {
+	u, errU := url.Parse(a)
+	v, errV := url.Parse(b)
+	return errU == nil && errV == nil && u.Host != "" && u.Scheme == v.Scheme && u.Host == v.Host
+}
+
+// claimedSubject reads the sub of a JWT that nobody has verified yet, only to
+// know whose keys to try.
+func claimedSubject(jwt string) (string, error) {
+	parts := strings.Split(jwt, ".")
+	if len(parts) != 3 {
+		return "", errors.New("the client assertion is not a compact JWS")
+	}
+	payload, err := base64.RawURLEncoding.Strict().DecodeString(parts[1])
+	if err != nil {
+		return "", errors.New("the client assertion is not base64url")
+	}
+	members, err := key.StrictObject(payload)
+	if err != nil {
+		return "", err
+	}
+	return textClaim(members, "sub")
+}
+
+// parseAssertion reads the claims strictly: each has the one JSON type that
+// RFC 7519 gives it.
+func parseAssertion(payload []byte) (assertionClaims, error) {
+	members, err := key.StrictObject(payload)
+	if err != nil {
+		return assertionClaims{}, err
+	}
+	var a assertionClaims
+	for _, text := range []struct {
+		name string
+		to   *string
+	}{{"iss", &a.Issuer}, {"sub", &a.Subject}, {"jti", &a.JTI}} {
+		if *text.to, err = textClaim(members, text.name); err != nil {
+			return assertionClaims{}, err
+		}
+	}
+	if a.Audience, err = audienceClaim(members["aud"]); err != nil {
+		return assertionClaims{}, err
+	}
+	for _, date := range []struct {
+		name string
+		to   *time.Time
+	}{{"exp", &a.Expires}, {"nbf", &a.NotBefore}, {"iat", &a.IssuedAt}} {
+		if *date.to, err = dateClaim(members, date.name); err != nil {
+			return assertionClaims{}, err
+		}
+	}
+	if a.Expires.IsZero() {
+		return assertionClaims{}, errors.New("the claim exp is missing")
+	}
+	return a, nil
+}
+
+func textClaim(members map[string]json.RawMessage, name string) (string, error) {
+	var s string
+	raw, ok := members[name]
+	if !ok {
+		return "", errors.New("the claim " + name + " is missing")
+	}
+	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
+		return "", errors.New("the claim " + name + " is not a string")
+	}
+	return s, nil
+}
+
+// audienceClaim reads one string or an array of strings (RFC 7519 §4.1.3).
+func audienceClaim(raw json.RawMessage) ([]string, error) {
+	if len(raw) > 0 && raw[0] == '"' {
+		var one string
+		err := json.Unmarshal(raw, &one)
+		return []string{one}, err
+	}
+	var entries []json.RawMessage
+	if len(raw) == 0 || raw[0] != '[' || json.Unmarshal(raw, &entries) != nil || len(entries) > maxEntries {
+		return nil, errors.New("the claim aud is missing or neither a string nor an array")
+	}
+	many := make([]string, len(entries))
+	for i, e := range entries {
+		if len(e) == 0 || e[0] != '"' || json.Unmarshal(e, &many[i]) != nil {
+			return nil, errors.New("the claim aud holds something that is not a string")
+		}
+	}
+	return many, nil
+}
+
+// numericDate is how we accept a NumericDate (RFC 7519 §2): seconds since
+// 1970, perhaps with a fraction. No sign, no exponent, no more digits than
+// time has.
+var numericDate = regexp.MustCompile(`^(0|[1-9][0-9]{0,11})(\.[0-9]{1,9})?$`)
+
+// dateClaim returns the zero time for an absent claim.
+func dateClaim(members map[string]json.RawMessage, name string) (time.Time, error) {
+	raw, ok := members[name]
+	if !ok {
+		return time.Time{}, nil
+	}
+	m := numericDate.FindSubmatch(raw)
+	if m == nil {
+		return time.Time{}, errors.New("the claim " + name + " is not a number of seconds")
+	}
+	seconds, err := strconv.ParseInt(string(m[1]), 10, 64)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}
+
+// replayKey names a one-time value among all that are kept: its purpose, whom
+// it belongs to, and the value.
+func replayKey(purpose string, owner oauth.ID, value string) oauth.ID {
+	h := sha256.New()
+	for _, part := range []string{purpose, string(owner[:]), value} {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		h.Write(n[:])
+		h.Write([]byte(part))
+	}
+	return oauth.ID(h.Sum(nil)[:16])
+}
