@@ -127,21 +127,21 @@ func (c *Client) AllowsGrantType(t string) bool {
 	return slices.Contains(c.GrantTypes, t)
 }
 
-// AllowsResponseType reports whether the set of response types, in any order,
-// is one that the client registered. A client that lists none may use code.
+// AllowsResponseType reports whether the response types, in any order, are a
+// combination that the client registered (RFC 6749 §3.1.1). A client that
+// lists none may use code. No response type, or one twice, is no combination.
 func (c *Client) AllowsResponseType(want []string) bool {
 	registered := c.ResponseTypes
 	if len(registered) == 0 {
 		registered = []string{"code"}
 	}
-	return slices.ContainsFunc(registered, func(r string) bool { return sameSet(Fields(r), want) })
-}
-
-func sameSet(a, b []string) bool {
-	a, b = slices.Clone(a), slices.Clone(b)
-	slices.Sort(a)
-	slices.Sort(b)
-	return slices.Equal(slices.Compact(a), slices.Compact(b))
+	want = slices.Sorted(slices.Values(want))
+	if len(want) == 0 || len(slices.Compact(slices.Clone(want))) != len(want) {
+		return false
+	}
+	return slices.ContainsFunc(registered, func(r string) bool {
+		return slices.Equal(slices.Sorted(slices.Values(Fields(r))), want)
+	})
 }
 
 // ClientState is what a look-up by UID tells of a client today: whether it

@@ -3,7 +3,6 @@ package oauth
 import (
 	"encoding/hex"
 	"errors"
-	"log/slog"
 	"time"
 )
 
@@ -32,14 +31,6 @@ func ParseID(s string) (ID, error) {
 	}
 	return id, nil
 }
-
-// Secret is a value that must not reach a log, an error or a URL: a client
-// secret, a token, a code. It prints as "[redacted]".
-type Secret string
-
-func (Secret) String() string       { return "[redacted]" }
-func (Secret) GoString() string     { return `oauth.Secret("[redacted]")` }
-func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // Never is the expiry of what does not expire. It is later than every time
 // that the store can hold, and it is what the store keeps as the largest

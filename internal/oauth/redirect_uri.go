@@ -1,9 +1,9 @@
 package oauth
 
 import (
-	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -37,15 +37,13 @@ func withoutLoopbackPort(uri string) (bare, host string, ok bool) {
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority, tail = rest[:i], rest[i:]
 	}
+	// An IPv6 literal has colons of its own, but they stand before the bracket.
 	host = authority
-	if h, port, err := net.SplitHostPort(authority); err == nil {
-		if !isPort(port) {
+	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {
+		if !isPort(authority[i+1:]) {
 			return "", "", false
 		}
-		host = h
-		if strings.Contains(h, ":") {
-			host = "[" + h + "]"
-		}
+		host = authority[:i]
 	}
 	if host != "127.0.0.1" && host != "[::1]" && host != "localhost" {
 		return "", "", false
@@ -53,23 +51,32 @@ func withoutLoopbackPort(uri string) (bare, host string, ok bool) {
 	return "http://" + host + tail, host, true
 }
 
+// isPort reports whether s is a port number as one writes it: 1 to 65535, no
+// leading zero.
 func isPort(s string) bool {
-	if s == "" || len(s) > 5 {
-		return false
-	}
-	return strings.Trim(s, "0123456789") == ""
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0 && s[0] != '0'
+}
+
+// Schemes that a browser or an operating system acts upon itself, or hands to
+// whatever program asked for them: a code must not travel there.
+var refusedSchemes = []string{
+	"about", "blob", "data", "file", "filesystem", "ftp", "ftps", "intent", "jar", "javascript", "livescript",
+	"mailto", "resource", "sftp", "sms", "tel", "vbscript", "view-source", "ws", "wss",
 }
 
 // CheckRedirectURI tells what is wrong with a URI that a client wants to
-// register, in a sentence fit for the public, or returns "".
+// register, in a sentence fit for the public, or returns "". Private-use
+// schemes are taken with and without a dot (RFC 8252 §7.1 asks for one): who
+// may register clients at the admin API decides that.
 func CheckRedirectURI(uri string) string {
 	switch {
 	case len(uri) > 2000:
 		return "A redirect URI has at most 2,000 characters."
 	case strings.Contains(uri, "#"):
 		return "A redirect URI must not contain a fragment (RFC 6749 §3.1.2)."
-	case strings.Contains(uri, `\`) || strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		return "A redirect URI must not contain a backslash, white space or control characters."
+	case strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' }):
+		return "A redirect URI consists of visible ASCII characters without a backslash (RFC 3986 §2)."
 	}
 	u, err := url.Parse(uri)
 	switch {
@@ -77,13 +84,9 @@ func CheckRedirectURI(uri string) string {
 		return "A redirect URI must be absolute (RFC 6749 §3.1.2)."
 	case u.User != nil:
 		return "A redirect URI must not contain user information."
-	}
-	switch u.Scheme {
-	case "http", "https":
-		if u.Hostname() == "" {
-			return "A redirect URI with scheme http or https needs a host."
-		}
-	case "javascript", "data", "file", "vbscript", "about", "blob", "view-source", "ftp", "mailto":
+	case (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() == "":
+		return "A redirect URI with scheme http or https needs a host."
+	case slices.Contains(refusedSchemes, u.Scheme):
 		return "This scheme cannot be used in a redirect URI."
 	}
 	return ""

@@ -99,28 +99,36 @@ func coversAudience(allowed, wanted string) bool {
 	}
 	a, errA := url.Parse(allowed)
 	w, errW := url.Parse(wanted)
-	if errA != nil || errW != nil || a.Host == "" || w.Host == "" {
+	if errA != nil || errW != nil || a.Host == "" || w.Host == "" || a.User != nil || w.User != nil {
 		return false
 	}
-	if a.Scheme != w.Scheme || a.Host != w.Host || a.User != nil || w.User != nil {
+	// What net/url makes equal (HTTPS://, an empty query, an empty fragment)
+	// a resource server may not: apart from the path, spelling counts.
+	origin := a.Scheme + "://" + a.Host
+	if !strings.HasPrefix(allowed, origin) || !strings.HasPrefix(wanted, origin) || w.Host != a.Host {
 		return false
 	}
-	if a.RawQuery != w.RawQuery || a.Fragment != w.Fragment || hasDotSegment(w.EscapedPath()) {
+	if strings.Contains(wanted, "#") || a.RawQuery != w.RawQuery || a.ForceQuery != w.ForceQuery || leadsElsewhere(w.EscapedPath()) {
 		return false
 	}
 	ap, wp := strings.TrimSuffix(a.EscapedPath(), "/"), strings.TrimSuffix(w.EscapedPath(), "/")
 	return ap == wp || strings.HasPrefix(wp, ap+"/")
 }
 
-// hasDotSegment finds "." and ".." segments, also percent-encoded ones, that
-// would lead out of the path that a prefix seems to promise.
-func hasDotSegment(path string) bool {
-	for seg := range strings.SplitSeq(path, "/") {
-		switch strings.ReplaceAll(strings.ToLower(seg), "%2e", ".") {
-		case ".", "..":
+// leadsElsewhere finds what could lead out of the path that a prefix seems to
+// promise, at a resource server that decodes once more than it should: "." and
+// ".." segments, also with path parameters or percent-encoded, and encoded
+// slashes, backslashes and percent signs.
+func leadsElsewhere(path string) bool {
+	path = strings.ToLower(path)
+	for _, hidden := range []string{"%2f", "%5c", "%25"} {
+		if strings.Contains(path, hidden) {
 			return true
 		}
-		if strings.Contains(strings.ToLower(seg), "%2f") || strings.Contains(strings.ToLower(seg), "%5c") {
+	}
+	for seg := range strings.SplitSeq(strings.ReplaceAll(path, "%3b", ";"), "/") {
+		name, _, _ := strings.Cut(strings.ReplaceAll(seg, "%2e", "."), ";")
+		if name == "." || name == ".." {
 			return true
 		}
 	}

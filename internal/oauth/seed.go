@@ -1,6 +1,10 @@
 package oauth
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+)
 
 // Seed is the 16-byte secret that a flow draws. Codes and refresh tokens carry
 // it sealed; everything else is derived from it by one-way steps, so that what
@@ -31,3 +35,16 @@ func (s Seed) SessionID() ID {
 	sum := sha256.Sum256(append([]byte("sid"), s[:]...))
 	return ID(sum[:16])
 }
+
+// A seed opens a whole authorization and an access key its access tokens, so
+// both are as silent as a Secret.
+
+func (Seed) String() string               { return redacted }
+func (Seed) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (Seed) MarshalText() ([]byte, error) { return nil, errSecret }
+func (Seed) Format(f fmt.State, _ rune)   { redact(f) }
+
+func (AccessKey) String() string               { return redacted }
+func (AccessKey) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (AccessKey) MarshalText() ([]byte, error) { return nil, errSecret }
+func (AccessKey) Format(f fmt.State, _ rune)   { redact(f) }
