@@ -1,0 +1,176 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Mux routes requests as contract §1.3 demands, on top of http.ServeMux. It
+// matches the escaped path segment by segment, so a wildcard takes ids with a
+// slash in them when they are sent as %2F. Handlers find r.PathValue, and
+// r.Pattern without the method.
+//
+// Different from http.ServeMux: OPTIONS is answered with Allow on every path;
+// HEAD is not GET, because some GETs of this protocol change something, and
+// goes only where it was registered; a superfluous or missing slash at the
+// end, and a wrong case of letters, are redirected.
+type Mux struct {
+	mux    http.ServeMux
+	routes map[string]*route // by path pattern
+	paths  []string          // the patterns in order of registration
+}
+
+// route is what is registered for one path pattern.
+type route struct {
+	methods map[string]http.Handler
+	any     http.Handler
+	allow   string
+}
+
+// Handle registers a handler for a pattern "METHOD /path/{wildcard}". Several
+// methods are joined by commas; none stands for all. It panics when the
+// pattern is malformed or contradicts another.
+func (m *Mux) Handle(pattern string, h http.Handler) {
+	methods, p, ok := strings.Cut(pattern, " ")
+	if !ok {
+		methods, p = "", pattern
+	}
+	rt := m.routes[p]
+	if rt == nil {
+		rt = &route{methods: map[string]http.Handler{}}
+		if m.routes == nil {
+			m.routes = map[string]*route{}
+		}
+		m.routes[p] = rt
+		m.paths = append(m.paths, p)
+		m.mux.Handle(p, rt)
+	}
+	if methods == "" {
+		rt.any = h
+		return
+	}
+	for method := range strings.SplitSeq(methods, ",") {
+		if rt.methods[method] != nil {
+			panic("web: " + pattern + " is registered twice")
+		}
+		rt.methods[method] = h
+	}
+	names := []string{http.MethodOptions}
+	for method := range rt.methods {
+		names = append(names, method)
+	}
+	slices.Sort(names)
+	rt.allow = strings.Join(slices.Compact(names), ", ")
+}
+
+// ServeHTTP serves the method that was registered for the path.
+func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	noteRoute(r.Context(), r.Pattern)
+	h := rt.methods[r.Method]
+	if h == nil {
+		h = rt.any
+	}
+	switch {
+	case h != nil:
+		h.ServeHTTP(w, r)
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", rt.allow)
+		w.WriteHeader(http.StatusOK)
+	default:
+		w.Header().Set("Allow", rt.allow)
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+	}
+}
+
+// ServeHTTP hands the request to the handler of its path.
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	asked := r.URL.EscapedPath()
+	if m.takes(asked, r) {
+		m.mux.ServeHTTP(w, r)
+		return
+	}
+	if p, ok := m.correct(asked); ok {
+		if r.URL.RawQuery != "" {
+			p += "?" + r.URL.RawQuery
+		}
+		status := http.StatusTemporaryRedirect
+		if r.Method == http.MethodGet {
+			status = http.StatusMovedPermanently
+		}
+		http.Redirect(w, r, p, status)
+		return
+	}
+	http.NotFound(w, r)
+}
+
+// takes reports whether a pattern takes the escaped path of r as it is.
+func (m *Mux) takes(escaped string, r *http.Request) bool {
+	if escaped == "" || escaped[0] != '/' || cleanPath(escaped) != escaped {
+		return false
+	}
+	_, pattern := m.mux.Handler(r)
+	if pattern == "" {
+		return false
+	}
+	// ServeMux takes /tree for the pattern /tree/, and redirects.
+	return !strings.HasSuffix(pattern, "/") || strings.HasSuffix(escaped, "/")
+}
+
+// has is takes for a path that nobody has asked for yet.
+func (m *Mux) has(escaped string) bool {
+	u, err := url.ParseRequestURI(escaped)
+	return err == nil && m.takes(escaped, &http.Request{Method: http.MethodGet, URL: u})
+}
+
+// correct returns the spelling of an escaped path that has a route: without
+// empty and dot segments, with or without the slash at its end, in the right
+// letters.
+func (m *Mux) correct(escaped string) (string, bool) {
+	p := cleanPath(escaped)
+	other := strings.TrimSuffix(p, "/")
+	if other == p {
+		other = p + "/"
+	}
+	for _, candidate := range []string{p, other} {
+		if m.has(candidate) {
+			return candidate, true
+		}
+		for _, pattern := range m.paths {
+			if q, ok := respell(pattern, candidate); ok && m.has(q) {
+				return q, true
+			}
+		}
+	}
+	return "", false
+}
+
+// respell writes the literal segments of a path as the pattern has them, if
+// they differ in nothing but the case of letters.
+func respell(pattern, p string) (string, bool) {
+	want, have := strings.Split(pattern, "/"), strings.Split(p, "/")
+	if len(want) != len(have) {
+		return "", false
+	}
+	for i, segment := range want {
+		switch {
+		case strings.HasPrefix(segment, "{"):
+		case strings.EqualFold(segment, have[i]):
+			have[i] = segment
+		default:
+			return "", false
+		}
+	}
+	return strings.Join(have, "/"), true
+}
+
+// cleanPath removes empty and dot segments and keeps a slash at the end.
+func cleanPath(p string) string {
+	clean := path.Clean("/" + p)
+	if strings.HasSuffix(p, "/") && clean != "/" {
+		clean += "/"
+	}
+	return clean
+}
