@@ -1,0 +1,229 @@
+package key
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"hydra/internal/oauth"
+	"hydra/internal/secret"
+)
+
+var (
+	errNoSet = oauth.NotFound.Hint("There is no such key set.")
+	errNoKey = oauth.NotFound.Hint("There is no such key in the set.")
+)
+
+// Set returns the keys of a set with their private parts, newest first and of
+// a pair the public half first. oauth.NotFound when it has none.
+func (s *Service) Set(ctx context.Context, set string) ([]JWK, error) {
+	if !goodName(set) {
+		return nil, errNoSet
+	}
+	ks, err := s.load(ctx, set)
+	if err != nil {
+		return nil, err
+	}
+	if len(ks.keys) == 0 {
+		return nil, errNoSet
+	}
+	all := make([]*parsed, len(ks.keys))
+	for i, k := range ks.keys {
+		all[i] = k.parsed
+	}
+	return shown(all), nil
+}
+
+// Key returns one key with its private part. oauth.NotFound.
+func (s *Service) Key(ctx context.Context, set, kid string) (JWK, error) {
+	if !goodName(set) || !goodName(kid) {
+		return JWK{}, errNoKey
+	}
+	ks, err := s.load(ctx, set)
+	if err != nil {
+		return JWK{}, err
+	}
+	if k := ks.key(kid); k != nil {
+		return shown([]*parsed{k.parsed})[0], nil
+	}
+	return JWK{}, errNoKey
+}
+
+func (ks *keySet) key(kid string) *stored {
+	for _, k := range ks.keys {
+		if k.row.KID == kid {
+			return k
+		}
+	}
+	return nil
+}
+
+// ReplaceSet puts a JSON Web Key Set (RFC 7517 §5) in place of what the set
+// holds, and returns the keys as they are stored. The first key of the body
+// counts as the newest. A key that was in the set before, with the same kid
+// and material, keeps its age and state; a new one is announced first if a key
+// that signs remains. oauth.InvalidRequest when the body is not a set of
+// readable keys with a kid each, all different.
+func (s *Service) ReplaceSet(ctx context.Context, set string, raw json.RawMessage) ([]JWK, error) {
+	if !goodName(set) {
+		return nil, errName
+	}
+	keys, err := parseSet(raw)
+	if err != nil {
+		return nil, err
+	}
+	old, err := s.load(ctx, set)
+	if err != nil {
+		return nil, err
+	}
+	remaining := &keySet{}
+	for _, p := range keys {
+		if before := old.key(p.jwk.KeyID); before != nil && before.sameMaterial(p) {
+			remaining.keys = append(remaining.keys, &stored{parsed: p, row: before.row})
+		}
+	}
+	now := s.now()
+	active := s.activeFrom(remaining, now)
+	rows := make([]oauth.KeyRow, len(keys))
+	for i, p := range keys {
+		created := old.after(now).Add(time.Duration(len(keys)-i) * time.Microsecond)
+		if rows[i], err = s.row(set, p, created, active, secret.NewID()); err != nil {
+			return nil, err
+		}
+		if k := remaining.key(p.jwk.KeyID); k != nil {
+			keepState(&rows[i], k.row)
+		}
+	}
+	err = s.Store.ReplaceKeySet(ctx, set, rows)
+	s.Watch.Forget()
+	if err != nil {
+		return nil, err
+	}
+	return shown(keys), nil
+}
+
+func keepState(row *oauth.KeyRow, before oauth.KeyRow) {
+	row.Slot, row.CreatedAt, row.ActiveFrom = before.Slot, before.CreatedAt, before.ActiveFrom
+	row.RetiredAt, row.VerifyUntil = before.RetiredAt, before.VerifyUntil
+}
+
+// PutKey adds a key to the set, or replaces the one with the same kid, and
+// returns it as it is stored. The kid in the body is that of the path or
+// empty. oauth.InvalidRequest when it is another, or the key is unreadable.
+func (s *Service) PutKey(ctx context.Context, set, kid string, raw json.RawMessage) (JWK, error) {
+	if !goodName(set) || !goodName(kid) {
+		return JWK{}, errName
+	}
+	p, err := parseForeign(raw)
+	if err != nil {
+		return JWK{}, err
+	}
+	switch p.jwk.KeyID {
+	case kid:
+	case "":
+		p.jwk.KeyID = kid
+		if p, err = checkJWK(p.jwk); err != nil {
+			return JWK{}, err
+		}
+	default:
+		return JWK{}, oauth.InvalidRequest.Hint("The kid in the body is not the one in the path.")
+	}
+	ks, err := s.load(ctx, set)
+	if err != nil {
+		return JWK{}, err
+	}
+	before := ks.key(kid)
+	if before == nil && len(ks.keys) >= MaxKeys {
+		return JWK{}, oauth.InvalidRequest.Hintf("A key set holds at most %d keys.", MaxKeys)
+	}
+	others := &keySet{}
+	for _, k := range ks.keys {
+		if k != before {
+			others.keys = append(others.keys, k)
+		}
+	}
+	now := s.now()
+	row, err := s.row(set, p, ks.after(now), s.activeFrom(others, now), secret.NewID())
+	if err != nil {
+		return JWK{}, err
+	}
+	if before != nil && before.sameMaterial(p) {
+		keepState(&row, before.row)
+	}
+	err = s.Store.PutKey(ctx, row)
+	s.Watch.Forget()
+	if err != nil {
+		return JWK{}, err
+	}
+	return shown([]*parsed{p})[0], nil
+}
+
+// DeleteSet removes all keys of a set. It is no error when there are none.
+func (s *Service) DeleteSet(ctx context.Context, set string) error {
+	if !goodName(set) {
+		return nil
+	}
+	_, err := s.Store.DeleteKeySet(ctx, set)
+	s.Watch.Forget()
+	return err
+}
+
+// DeleteKey removes one key. It is no error when it does not exist.
+func (s *Service) DeleteKey(ctx context.Context, set, kid string) error {
+	if !goodName(set) || !goodName(kid) {
+		return nil
+	}
+	_, err := s.Store.DeleteKey(ctx, set, kid)
+	s.Watch.Forget()
+	return err
+}
+
+// parseSet reads a JSON Web Key Set from an API call. oauth.InvalidRequest.
+func parseSet(raw json.RawMessage) ([]*parsed, error) {
+	if len(raw) > MaxJSON {
+		return nil, oauth.InvalidRequest.Hint("The key set is too long.")
+	}
+	members, err := StrictObject(raw)
+	if err != nil {
+		return nil, oauth.InvalidRequest.Hint("The key set is not a JSON object, or has a member twice.").Because(err)
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(members["keys"], &list); err != nil {
+		return nil, oauth.InvalidRequest.Hint("The key set has no array \"keys\".").Because(err)
+	}
+	if len(list) > MaxKeys {
+		return nil, oauth.InvalidRequest.Hintf("A key set holds at most %d keys.", MaxKeys)
+	}
+	seen := make(map[string]bool)
+	keys := make([]*parsed, len(list))
+	for i, one := range list {
+		if keys[i], err = parseForeign(one); err != nil {
+			return nil, err
+		}
+		kid := keys[i].jwk.KeyID
+		if kid == "" {
+			return nil, oauth.InvalidRequest.Hint("Each key of a set needs a kid.")
+		}
+		if seen[kid] {
+			return nil, oauth.InvalidRequest.Hint("Two keys of the set have the same kid.")
+		}
+		seen[kid] = true
+	}
+	return keys, nil
+}
+
+// parseForeign reads a key from an API call. oauth.InvalidRequest.
+func parseForeign(raw json.RawMessage) (*parsed, error) {
+	if len(raw) > MaxJSON {
+		return nil, oauth.InvalidRequest.Hint("The key is too long.")
+	}
+	p, err := parseJWK(raw)
+	if err != nil {
+		return nil, oauth.InvalidRequest.Hint("A key is not a readable JSON Web Key of type RSA (2,048 to 4,096 bits), EC (P-256, P-384, P-521), OKP (Ed25519) or oct.").Because(err)
+	}
+	k := p.jwk
+	if k.KeyID != "" && !goodName(k.KeyID) || !goodName(k.Use+"-") || !goodName(k.Algorithm+"-") {
+		return nil, errName
+	}
+	return p, nil
+}
