@@ -1,0 +1,130 @@
+package token
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"hydra/internal/oauth"
+	"hydra/internal/secret"
+)
+
+// maxMachineToken bounds the characters of a token that carries all it says:
+// it must pass through headers that others limit.
+const maxMachineToken = 1500
+
+// clientCredentials issues a token to the client itself (RFC 6749 §4.4). It
+// reads and writes no row: the token says everything, and the client's epoch
+// in it is what revokes it.
+func (s *Service) clientCredentials(ctx context.Context, r request) (*Response, error) {
+	scope, err := formScope(r.form)
+	if err != nil {
+		return nil, err
+	}
+	if len(scope) == 0 && s.Options.DefaultGrantAllowedScope {
+		scope = unique(oauth.Fields(r.client.Scope))
+	}
+	audience, err := formAudience(r.form)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !s.Options.scopes().Covers(oauth.Fields(r.client.Scope), scope):
+		return nil, oauth.InvalidScope.Hint("The client may not have one of the requested scopes.")
+	case !oauth.AllowsAudience(r.client.Audience, audience):
+		return nil, oauth.InvalidRequest.Hint("The client may not address one of the requested audiences.")
+	case r.client.IsPublic():
+		return nil, oauth.InvalidGrant.Hint("A public client cannot use the grant type client_credentials.")
+	}
+	if err := checkGrantType(r.client, oauth.GrantClientCredentials); err != nil {
+		return nil, err
+	}
+	if s.BeforeSpend != nil {
+		if err := s.BeforeSpend(ctx, &Payout{GrantType: oauth.GrantClientCredentials, Client: r.client, Data: &oauth.GrantData{
+			Subject: r.client.ID, RequestedScope: scope, RequestedAudience: audience, GrantedScope: scope, GrantedAudience: audience,
+		}}); err != nil {
+			return nil, err
+		}
+	}
+
+	lifetime := s.Options.lifespans(r.client.Lifespans.ClientCredentialsAccess, nil, nil).access
+	value, err := s.machineToken(ctx, r, scope, audience, lifetime)
+	if err != nil {
+		return nil, err
+	}
+	return &Response{
+		AccessToken: value,
+		ExpiresIn:   int64(lifetime / time.Second),
+		Scope:       strings.Join(scope, " "),
+		TokenType:   "bearer",
+	}, nil
+}
+
+func (s *Service) machineToken(ctx context.Context, r request, scope, audience []string, lifetime time.Duration) (oauth.Secret, error) {
+	value, err := s.Sealer.Seal(secret.Machine, encodeMachine(machinePayload{
+		ClientUID: r.client.UID,
+		Epoch:     r.client.Epoch,
+		Scope:     scope,
+		Audience:  audience,
+		Issued:    r.now.Unix(),
+		Lifetime:  int64(lifetime / time.Second),
+	}))
+	if err != nil {
+		return "", err
+	}
+	if len(value) > maxMachineToken {
+		return "", oauth.InvalidScope.Hint("The requested scopes and audiences are too long for one access token.")
+	}
+	if s.Options.strategy(r.client) != strategyJWT {
+		return oauth.Secret(value), nil
+	}
+	jti, err := s.Sealer.Seal(secret.JWTReference, encodeReference(referencePayload{ClientUID: r.client.UID, Epoch: r.client.Epoch}))
+	if err != nil {
+		return "", err
+	}
+	return s.signAccess(ctx, accessClaims{
+		client: r.client, jti: jti, subject: r.client.ID, scope: scope, audience: audience,
+		issued: r.now, lifetime: lifetime,
+	})
+}
+
+// maxListed bounds the scopes and audiences of one request: each is compared
+// with each that the client has.
+const maxListed = 500
+
+// formScope reads the parameter scope without doubles.
+func formScope(form url.Values) ([]string, error) {
+	scope := unique(oauth.Fields(form.Get("scope")))
+	if len(scope) > maxListed {
+		return nil, oauth.InvalidScope.Hintf("At most %d scopes can be requested at once.", maxListed)
+	}
+	return scope, nil
+}
+
+// formAudience reads the parameter audience, which may repeat and may hold
+// several values with spaces between them.
+func formAudience(form url.Values) ([]string, error) {
+	var all []string
+	for _, v := range form["audience"] {
+		all = append(all, oauth.Fields(v)...)
+	}
+	audience := unique(all)
+	if len(audience) > maxListed {
+		return nil, oauth.InvalidRequest.Hintf("At most %d audiences can be requested at once.", maxListed)
+	}
+	return audience, nil
+}
+
+// unique drops what was in the list before and keeps the order.
+func unique(list []string) []string {
+	seen := make(map[string]bool, len(list))
+	var out []string
+	for _, v := range list {
+		if !seen[v] {
+			seen[v] = true
+			out = append(out, v)
+		}
+	}
+	return out
+}

@@ -1,0 +1,93 @@
+package token
+
+import (
+	"context"
+	"time"
+
+	"hydra/internal/key"
+	"hydra/internal/oauth"
+	"hydra/internal/secret"
+)
+
+// reservedIDClaims never come from a session. Three more may, as long as the
+// server itself has no value for them: acr, amr, c_hash.
+var reservedIDClaims = []string{
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "nonce", "rat", "auth_time", "at_hash", "sid",
+}
+
+// idToken makes the ID token that goes with an access token, OpenID Connect
+// Core §2 and §3.1.3.3. A refreshed one keeps auth_time and acr and has no
+// nonce (§12.2).
+func (s *Service) idToken(ctx context.Context, p payout, access oauth.Secret) (oauth.Secret, error) {
+	alg, err := s.Keys.SigningAlg(ctx, IDTokenSet)
+	if err != nil {
+		return "", err
+	}
+	session, err := sessionClaims(p.data, reservedIDClaims)
+	if err != nil {
+		return "", err
+	}
+	claims := make(map[string]any, len(session)+12)
+	for name, v := range session {
+		claims[name] = v
+	}
+	issued := p.now.Unix()
+	claims["iss"] = s.Options.Issuer
+	claims["sub"] = subjectIdentifier(p.data)
+	claims["aud"] = []string{p.client.ID}
+	claims["jti"] = secret.UUID()
+	claims["iat"] = issued
+	claims["exp"] = issued + int64(p.life.id/time.Second)
+	claims["rat"] = p.row.RequestedAt.Unix()
+	claims["at_hash"] = key.LeftHash(alg, string(access))
+	if p.data.AuthTime != 0 {
+		claims["auth_time"] = p.data.AuthTime
+	}
+	if p.nonce != "" {
+		claims["nonce"] = p.nonce
+	}
+	if v := acr(p.data); v != "" {
+		claims["acr"] = v
+	}
+	if len(p.data.AMR) > 0 {
+		claims["amr"] = p.data.AMR
+	}
+	if !p.row.SessionID.IsZero() {
+		claims["sid"] = p.row.SessionID.String()
+	}
+	payload, err := encodeClaims(claims)
+	if err != nil {
+		return "", err
+	}
+	v, err := s.Keys.Sign(ctx, IDTokenSet, typeJWT, payload)
+	return oauth.Secret(v), err
+}
+
+// sessionClaims are the consent's id_token claims without the reserved names.
+func sessionClaims(d *oauth.GrantData, reserved []string) (claimSet, error) {
+	session, err := members(d.IDClaims)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range reserved {
+		delete(session, name)
+	}
+	return session, nil
+}
+
+// subjectIdentifier is the sub that the client knows its user by.
+func subjectIdentifier(d *oauth.GrantData) string {
+	if d.SubjectIdentifier != "" {
+		return d.SubjectIdentifier
+	}
+	return d.Subject
+}
+
+// acr is what the login app said, or "0" when the client asked for a class and
+// the login app named none.
+func acr(d *oauth.GrantData) string {
+	if d.ACR == "" && len(d.OIDC.ACRValues) > 0 {
+		return "0"
+	}
+	return d.ACR
+}

@@ -1,0 +1,103 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"hydra/internal/oauth"
+)
+
+// Userinfo is the answer of the userinfo endpoint, OpenID Connect Core §5.3.2:
+// either JSON or a signed JWT.
+type Userinfo struct {
+	JSON []byte
+	JWT  oauth.Secret // set when the client registered userinfo_signed_response_alg
+}
+
+// Userinfo answers for a live access token that an end-user stands behind.
+// Errors are request_unauthorized and token_expired, and insufficient_scope
+// where the option asks for openid; any other is a fault of the server.
+func (s *Service) Userinfo(ctx context.Context, value oauth.Secret) (*Userinfo, error) {
+	now := s.Now()
+	c, err := s.read(ctx, value, now)
+	switch {
+	case errors.Is(err, errExpired):
+		return nil, oauth.TokenExpired.Hint("The access token has expired.")
+	case err != nil:
+		return nil, unauthorized(err)
+	case c.use != useAccess:
+		return nil, oauth.RequestUnauthorized.Hint("Only an access token is accepted here.")
+	case c.machine != nil:
+		return nil, oauth.RequestUnauthorized.Hint("There is no end-user behind this access token.")
+	}
+	st, err := s.look(ctx, c, now)
+	if err != nil {
+		return nil, unauthorized(err)
+	}
+	d, err := s.OpenData(&st.row.Grant)
+	if err != nil {
+		return nil, err
+	}
+	if s.Options.UserinfoRequiresOpenID && !contains(c.scope.pick(d.GrantedScope), "openid") {
+		return nil, oauth.InsufficientScope.Hint("The access token lacks the scope openid.")
+	}
+	client, err := s.Clients.Client(ctx, st.client.ID)
+	switch {
+	case errors.Is(err, oauth.ErrNotFound):
+		return nil, unauthorized(errDead)
+	case err != nil:
+		return nil, err
+	}
+	return s.userinfo(ctx, client, d)
+}
+
+func unauthorized(err error) error {
+	if refused(err) {
+		return oauth.RequestUnauthorized.Hint("The access token is unknown or was revoked.").Because(err)
+	}
+	return err
+}
+
+// notInUserinfo are the members of an ID token that say something about that
+// token and not about the user.
+var notInUserinfo = append([]string{"c_hash", "acr"}, reservedIDClaims...)
+
+func (s *Service) userinfo(ctx context.Context, client *oauth.Client, d *oauth.GrantData) (*Userinfo, error) {
+	session, err := members(d.IDClaims)
+	if err != nil {
+		return nil, err
+	}
+	claims := make(map[string]any, len(session)+4)
+	own := acr(d)
+	for name, v := range session {
+		// A consent may supply an acr that the login app did not.
+		if !contains(notInUserinfo, name) || name == "acr" && own == "" {
+			claims[name] = v
+		}
+	}
+	claims["sub"] = subjectIdentifier(d)
+	if own != "" {
+		claims["acr"] = own
+	}
+	alg := client.UserinfoSignedAlg
+	if alg == "" || alg == "none" {
+		body, err := encodeClaims(claims)
+		return &Userinfo{JSON: body}, err
+	}
+	signer, err := s.Keys.SigningAlg(ctx, IDTokenSet)
+	if err != nil {
+		return nil, err
+	}
+	if signer != alg {
+		return nil, fmt.Errorf("token: the client wants userinfo signed with %q, the key is for %s", alg, signer)
+	}
+	claims["iss"] = s.Options.Issuer
+	claims["aud"] = []string{client.ID} // §5.3.2
+	body, err := encodeClaims(claims)
+	if err != nil {
+		return nil, err
+	}
+	jwt, err := s.Keys.Sign(ctx, IDTokenSet, typeJWT, body)
+	return &Userinfo{JWT: oauth.Secret(jwt)}, err
+}
