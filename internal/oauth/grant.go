@@ -112,6 +112,7 @@ type GrantData struct {
 	LoginChallenge    string          `json:"lc,omitempty"` // the reference form when it was stored
 	ConsentChallenge  string          `json:"ch,omitempty"`
 	LoginSessionID    string          `json:"ls,omitempty"` // the session that existed before this login
+	Flow              []byte          `json:"f,omitempty"`  // the request and the login, as package flow writes them
 }
 
 // OIDCContext is what the authorization request says to the login app.

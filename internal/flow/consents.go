@@ -1,0 +1,128 @@
+package flow
+
+import (
+	"context"
+	"time"
+
+	"hydra/internal/oauth"
+	"hydra/internal/secret"
+)
+
+// ConsentSession is an accepted consent (contract §4.8).
+type ConsentSession struct {
+	Request   *ConsentRequest
+	Granted   *oauth.GrantData
+	HandledAt time.Time
+}
+
+// Consents lists what a subject has consented to, newest first.
+func (s *Service) Consents(ctx context.Context, subject string, offset, limit int) ([]ConsentSession, error) {
+	rows, err := s.Store.GrantsOf(ctx, s.subjectKey(subject), oauth.GrantFilter{}, s.Now(), offset, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]ConsentSession, 0, len(rows))
+	for i := range rows {
+		session, err := s.consentSession(ctx, &rows[i])
+		if err != nil {
+			return nil, err
+		}
+		if session != nil {
+			out = append(out, *session)
+		}
+	}
+	return out, nil
+}
+
+// consentSession returns nil when the client went since the list was read.
+func (s *Service) consentSession(ctx context.Context, row *oauth.GrantRow) (*ConsentSession, error) {
+	data, err := s.Tokens.OpenData(&row.Grant)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.kept(ctx, data.Flow)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.Clients.Client(ctx, row.Client.ID)
+	if isNotFound(err) || (err == nil && client.UID != row.ClientUID) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A request that today's rules would refuse is still what was consented to.
+	req, _ := s.read(client, c.Query)
+	req.OIDC.IDTokenHintClaims = c.HintClaims
+	challenge := s.again(secret.ConsentChallenge, c.consent, c.later(false))
+	return &ConsentSession{Request: s.consentRequest(challenge, c, client, req), Granted: data, HandledAt: row.HandledAt}, nil
+}
+
+// keep writes the consent challenge and its content for the Grant, whole: what
+// it refers to is gone long before the Grant is.
+func (c *carried) keep() []byte {
+	w := new(writer)
+	w.byte(formatVersion)
+	w.flags(c.consent.stored)
+	w.fixed(c.consent.ref[:])
+	w.uint(uint64(c.consent.kid))
+	w.fixed(c.consent.nonce[:])
+	w.bytes(c.later(true))
+	return w.b
+}
+
+func (s *Service) kept(ctx context.Context, b []byte) (*carried, error) {
+	r := &reader{b: b}
+	if r.byte() != formatVersion {
+		r.fail()
+	}
+	var o origin
+	o.stored = r.flag(r.byte(), 0)
+	r.fixed(o.ref[:])
+	o.kid = uint32(r.uint())
+	r.fixed(o.nonce[:])
+	payload := r.bytes()
+	if err := r.end(); err != nil {
+		return nil, err
+	}
+	c, err := s.readLater(ctx, payload)
+	if err != nil {
+		return nil, err
+	}
+	c.consent = o
+	return c, nil
+}
+
+// revokeBatch bounds one transaction of a revocation.
+const revokeBatch = 500
+
+// RevokeConsents takes back every consent of a subject, of one client if
+// clientID is set, with all tokens that came out of them. It returns how many.
+func (s *Service) RevokeConsents(ctx context.Context, subject, clientID string) (int, error) {
+	var f oauth.GrantFilter
+	if clientID != "" {
+		client, err := s.Clients.Read(ctx, clientID)
+		if isNotFound(err) {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		f.ClientUID = client.UID
+	}
+	now, total := s.Now(), 0
+	for {
+		n, err := s.Store.RevokeGrants(ctx, s.subjectKey(subject), f, now, revokeBatch)
+		total += n
+		if err != nil {
+			return total, err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	if total > 0 {
+		s.Observe.Observe(ctx, oauth.Event{Name: "consents_revoked", ClientID: clientID})
+	}
+	return total, nil
+}

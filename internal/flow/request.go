@@ -1,0 +1,325 @@
+package flow
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hydra/internal/oauth"
+)
+
+// Bounds of an authorization request, in bytes.
+const (
+	maxQuery = 16 << 10
+	maxState = 4 << 10
+	maxNonce = 1 << 10
+	maxScope = 8 << 10
+	maxText  = 2 << 10 // login_hint, acr_values, ui_locales, audience
+)
+
+// reading is an authorization request while it is being checked.
+type reading struct {
+	s      *Service
+	client *oauth.Client
+	params url.Values
+	req    oauth.Request
+}
+
+// check is one rule. It returns an *oauth.Error, or nil.
+type check func(*reading) *oauth.Error
+
+// shownChecks run first: until they have passed nobody knows where the client
+// is, so their errors are shown to the user and never redirected (RFC 6749
+// §4.1.2.1).
+var shownChecks = []check{
+	checkSize,
+	checkRedirectURI, // RFC 6749 §3.1.2
+	checkState,       // RFC 6749 §4.1.1; what is not checked cannot be sent back
+}
+
+// redirectedChecks run in this order; their errors go to the client.
+var redirectedChecks = []check{
+	checkExtensions,   // OpenID Connect Core §6, §7.2.1
+	checkScope,        // RFC 6749 §3.3
+	checkAudience,     //
+	checkResponseType, // RFC 6749 §3.1.1
+	checkResponseMode, // OAuth 2.0 Multiple Response Types §2.1
+	checkStateLength,  //
+	checkNonce,        // OpenID Connect Core §3.1.2.1
+	checkPrompt,       // OpenID Connect Core §3.1.2.1
+	checkMaxAge,       // OpenID Connect Core §3.1.2.1
+	checkPKCE,         // RFC 7636 §4.3
+	checkHints,        // OpenID Connect Core §3.1.2.1
+}
+
+func run(r *reading, checks []check) *oauth.Error {
+	for _, c := range checks {
+		if err := c(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read fills a Request from parameters that have been checked before, when
+// the flow began.
+func (s *Service) read(client *oauth.Client, query string) (oauth.Request, error) {
+	params, err := url.ParseQuery(query)
+	if err != nil {
+		return oauth.Request{}, err
+	}
+	r := &reading{s: s, client: client, params: params, req: oauth.Request{Query: query}}
+	if err := run(r, shownChecks); err != nil {
+		return r.req, err
+	}
+	if err := run(r, redirectedChecks); err != nil {
+		return r.req, err
+	}
+	return r.req, nil
+}
+
+func checkSize(r *reading) *oauth.Error {
+	if len(r.req.Query) > maxQuery {
+		return oauth.InvalidRequest.Hint("The authorization request is too long.")
+	}
+	return nil
+}
+
+func checkRedirectURI(r *reading) *oauth.Error {
+	sent := r.params.Get("redirect_uri")
+	r.req.RedirectURISent, r.req.RedirectURI = sent, sent
+	openid := slices.Contains(oauth.Fields(r.params.Get("scope")), "openid")
+	switch {
+	case sent == "" && len(r.client.RedirectURIs) == 1 && !openid:
+		r.req.RedirectURI = r.client.RedirectURIs[0]
+	case sent == "" && openid:
+		return oauth.InvalidRequest.Hint("The parameter redirect_uri is required for OpenID Connect requests.")
+	case sent == "":
+		return oauth.InvalidRequest.Hint("The parameter redirect_uri is required, because the client has not registered exactly one.")
+	case !r.client.AllowsRedirectURI(sent):
+		return oauth.InvalidRequest.Hint("The parameter redirect_uri does not equal any redirect URI that the client registered.")
+	}
+	if oauth.CheckRedirectURI(r.req.RedirectURI) != "" {
+		return oauth.InvalidRequest.Hint("The redirect URI of this client cannot be used.")
+	}
+	if !r.s.Options.InsecureRedirects && isPlainHTTP(r.req.RedirectURI) {
+		return oauth.InvalidRequest.Hint("A redirect URI with scheme http is allowed on the loopback interface only.")
+	}
+	return nil
+}
+
+func checkState(r *reading) *oauth.Error {
+	r.req.State = r.params.Get("state")
+	if len(r.req.State) > maxState {
+		return oauth.InvalidRequest.Hint("The parameter state is longer than 4,096 bytes.")
+	}
+	return nil
+}
+
+func checkExtensions(r *reading) *oauth.Error {
+	switch {
+	case r.params.Get("request") != "":
+		return oauth.RequestNotSupported.Hint("Request objects are not supported.")
+	case r.params.Get("request_uri") != "":
+		return oauth.RequestURINotSupported.Hint("Request objects are not supported.")
+	case r.params.Get("registration") != "":
+		return oauth.RegistrationNotSupported.Hint("The parameter registration is not supported.")
+	}
+	return nil
+}
+
+func checkScope(r *reading) *oauth.Error {
+	raw := r.params.Get("scope")
+	r.req.Scope = unique(oauth.Fields(raw))
+	if len(raw) > maxScope {
+		return oauth.InvalidScope.Hint("The parameter scope is too long.")
+	}
+	if !validScope(raw) {
+		return oauth.InvalidScope.Hint("The parameter scope is not a list of tokens separated by single spaces.")
+	}
+	if !r.s.Options.Scopes.Covers(oauth.Fields(r.client.Scope), r.req.Scope) {
+		return oauth.InvalidScope.Hint("The client is not allowed to request one of these scopes.")
+	}
+	return nil
+}
+
+// validScope holds a list to the grammar of RFC 6749 §3.3.
+func validScope(s string) bool {
+	if s == "" {
+		return true
+	}
+	for token := range strings.SplitSeq(s, " ") {
+		if token == "" || strings.ContainsFunc(token, func(c rune) bool {
+			return c < 0x21 || c > 0x7e || c == '"' || c == '\\'
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+func checkAudience(r *reading) *oauth.Error {
+	for _, a := range r.params["audience"] {
+		r.req.Audience = append(r.req.Audience, oauth.Fields(a)...)
+	}
+	r.req.Audience = unique(r.req.Audience)
+	if tooLong(r.req.Audience) {
+		return oauth.InvalidRequest.Hint("The parameter audience is too long.")
+	}
+	if !oauth.AllowsAudience(r.client.Audience, r.req.Audience) {
+		return oauth.InvalidRequest.Hint("The client is not allowed to request one of these audiences.")
+	}
+	return nil
+}
+
+func checkResponseType(r *reading) *oauth.Error {
+	r.req.ResponseType = oauth.Fields(r.params.Get("response_type"))
+	switch {
+	case len(r.req.ResponseType) == 0:
+		return oauth.UnsupportedResponseType.Hint("The parameter response_type is required.")
+	case !r.client.AllowsResponseType(r.req.ResponseType):
+		return oauth.UnsupportedResponseType.Hint("The client is not allowed to use this response_type.")
+	case len(r.req.ResponseType) != 1 || r.req.ResponseType[0] != "code":
+		return oauth.UnsupportedResponseType.Hint("The server supports the response_type code only.")
+	}
+	return nil
+}
+
+func checkResponseMode(r *reading) *oauth.Error {
+	switch r.params.Get("response_mode") {
+	case "", "query":
+	case "fragment":
+		r.req.Fragment = true
+	default:
+		return oauth.InvalidRequest.Hint("The server supports the response modes query and fragment.")
+	}
+	return nil
+}
+
+func checkStateLength(r *reading) *oauth.Error {
+	if len(r.req.State) < r.s.Options.MinState {
+		return oauth.InvalidState.Hintf("The parameter state must have at least %d characters.", r.s.Options.MinState)
+	}
+	return nil
+}
+
+func checkNonce(r *reading) *oauth.Error {
+	r.req.Nonce = r.params.Get("nonce")
+	switch {
+	case len(r.req.Nonce) > maxNonce:
+		return oauth.InvalidRequest.Hint("The parameter nonce is too long.")
+	case r.req.Nonce != "" && len(r.req.Nonce) < r.s.Options.MinNonce:
+		return oauth.InsufficientEntropy.Hintf("The parameter nonce must have at least %d characters.", r.s.Options.MinNonce)
+	}
+	return nil
+}
+
+var prompts = []string{"none", "login", "consent", "select_account"}
+
+func checkPrompt(r *reading) *oauth.Error {
+	r.req.Prompt = unique(oauth.Fields(r.params.Get("prompt")))
+	for _, p := range r.req.Prompt {
+		if !slices.Contains(prompts, p) {
+			return oauth.InvalidRequest.Hint("The parameter prompt knows the values none, login, consent and select_account.")
+		}
+	}
+	if r.req.Prompt.None() && len(r.req.Prompt) > 1 {
+		if r.req.Prompt.Has("login") {
+			// What was asked for cannot be had without a login page; this is
+			// also what Hydra's clients expect (contract case 45).
+			return oauth.LoginRequired.Hint("The value none of the parameter prompt excludes a login.")
+		}
+		return oauth.InvalidRequest.Hint("The value none of the parameter prompt must stand alone.")
+	}
+	return nil
+}
+
+func checkMaxAge(r *reading) *oauth.Error {
+	raw := r.params.Get("max_age")
+	if raw == "" {
+		return nil
+	}
+	n, err := strconv.ParseInt(raw, 10, 32)
+	if err != nil || n < 0 {
+		return oauth.InvalidRequest.Hint("The parameter max_age must be a number of seconds that is not negative.")
+	}
+	r.req.MaxAge = &n
+	return nil
+}
+
+func checkPKCE(r *reading) *oauth.Error {
+	challenge, method := r.params.Get("code_challenge"), r.params.Get("code_challenge_method")
+	o := r.s.Options
+	switch {
+	case challenge == "" && (o.PKCEForAll || (o.PKCEForPublic && r.client.IsPublic())):
+		return oauth.InvalidRequest.Hint("The parameter code_challenge is required for this client.")
+	case challenge == "" && method != "":
+		return oauth.InvalidRequest.Hint("The parameter code_challenge_method was sent without a code_challenge.")
+	case challenge == "":
+		return nil
+	case method != "S256":
+		return oauth.InvalidRequest.Hint("The parameter code_challenge_method must be S256.")
+	case !validChallenge(challenge):
+		return oauth.InvalidRequest.Hint("The parameter code_challenge is not the base64url form of a SHA-256 hash.")
+	}
+	r.req.CodeChallenge = challenge
+	return nil
+}
+
+// validChallenge holds a challenge to what S256 produces: 43 characters of
+// base64url whose last one has no dangling bits (RFC 7636 §4.2).
+func validChallenge(c string) bool {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	if len(c) != 43 || strings.Trim(c, alphabet) != "" {
+		return false
+	}
+	return strings.IndexByte(alphabet, c[42])&3 == 0
+}
+
+func checkHints(r *reading) *oauth.Error {
+	o := &r.req.OIDC
+	o.ACRValues = oauth.Fields(r.params.Get("acr_values"))
+	o.UILocales = oauth.Fields(r.params.Get("ui_locales"))
+	o.Display = r.params.Get("display")
+	o.LoginHint = r.params.Get("login_hint")
+	if tooLong(o.ACRValues) || tooLong(o.UILocales) || len(o.Display) > 64 || len(o.LoginHint) > maxText {
+		return oauth.InvalidRequest.Hint("One of the parameters acr_values, ui_locales, display or login_hint is too long.")
+	}
+	return nil
+}
+
+func tooLong(list []string) bool {
+	n := 0
+	for _, s := range list {
+		n += len(s) + 1
+	}
+	return n > maxText
+}
+
+// unique drops repetitions and keeps the order.
+func unique(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func hasHTTPS(uri string) bool { return strings.HasPrefix(uri, "https://") }
+
+// isPlainHTTP reports whether the URI would send a code over a network in the
+// clear (RFC 9700 §2.6).
+func isPlainHTTP(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "http" {
+		return err != nil
+	}
+	switch h := u.Hostname(); {
+	case h == "127.0.0.1", h == "::1", h == "localhost", strings.HasSuffix(h, ".localhost"):
+		return false
+	}
+	return true
+}
