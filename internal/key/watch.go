@@ -105,10 +105,11 @@ func (w *Watch) Forget() {
 }
 
 func (w *Watch) now() time.Time {
-	if w.Now == nil {
-		return time.Now()
+	read := w.Now
+	if read == nil {
+		read = time.Now
 	}
-	return w.Now()
+	return read()
 }
 
 // Scope returns a context within which the first answer of Current is reused.
