@@ -7,10 +7,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -61,7 +60,7 @@ func (s *Service) authenticateAssertion(ctx context.Context, cr oauth.Credential
 	if c.JWKS == nil {
 		return nil, oauth.InvalidClient.Hint("This server does not fetch jwks_uri; register the keys of the client by value, as jwks.")
 	}
-	algs := assertionAlgs
+	algs := key.AssertionAlgs()
 	if c.AuthSigningAlg != "" {
 		algs = []string{c.AuthSigningAlg}
 	}
@@ -74,7 +73,7 @@ func (s *Service) authenticateAssertion(ctx context.Context, cr oauth.Credential
 		return nil, oauth.InvalidClient.Hint("The claims of the client assertion are malformed (RFC 7523 §3).").Because(err)
 	}
 	now := s.Now()
-	if hint := s.Options.checkAssertion(c, verified.Header.Typ, claims, now); hint != "" {
+	if hint := s.Options.checkAssertion(c, verified.Typ, claims, now); hint != "" {
 		return nil, oauth.InvalidClient.Hint(hint)
 	}
 	err = s.Replays.AddReplay(ctx, replayKey("client_assertion", c.UID, claims.JTI), claims.Expires.Add(replaySkew))
@@ -187,41 +186,36 @@ func parseAssertion(payload []byte) (assertionClaims, error) {
 }
 
 func textClaim(members map[string]json.RawMessage, name string) (string, error) {
-	var s string
 	raw, ok := members[name]
 	if !ok {
-		return "", errors.New("the claim " + name + " is missing")
+		return "", fmt.Errorf("the claim %s is missing", name)
 	}
-	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
-		return "", errors.New("the claim " + name + " is not a string")
+	s, err := key.String(raw)
+	if err != nil {
+		return "", fmt.Errorf("the claim %s: %w", name, err)
 	}
 	return s, nil
 }
 
 // audienceClaim reads one string or an array of strings (RFC 7519 §4.1.3).
 func audienceClaim(raw json.RawMessage) ([]string, error) {
-	if len(raw) > 0 && raw[0] == '"' {
-		var one string
-		err := json.Unmarshal(raw, &one)
-		return []string{one}, err
+	if one, err := key.String(raw); err == nil {
+		return []string{one}, nil
 	}
 	var entries []json.RawMessage
-	if len(raw) == 0 || raw[0] != '[' || json.Unmarshal(raw, &entries) != nil || len(entries) > maxEntries {
+	if err := json.Unmarshal(raw, &entries); err != nil || len(entries) > maxEntries {
 		return nil, errors.New("the claim aud is missing or neither a string nor an array")
 	}
 	many := make([]string, len(entries))
 	for i, e := range entries {
-		if len(e) == 0 || e[0] != '"' || json.Unmarshal(e, &many[i]) != nil {
-			return nil, errors.New("the claim aud holds something that is not a string")
+		s, err := key.String(e)
+		if err != nil {
+			return nil, fmt.Errorf("the claim aud: %w", err)
 		}
+		many[i] = s
 	}
 	return many, nil
 }
-
-// numericDate is how we accept a NumericDate (RFC 7519 §2): seconds since
-// 1970, perhaps with a fraction. No sign, no exponent, no more digits than
-// time has.
-var numericDate = regexp.MustCompile(`^(0|[1-9][0-9]{0,11})(\.[0-9]{1,9})?$`)
 
 // dateClaim returns the zero time for an absent claim.
 func dateClaim(members map[string]json.RawMessage, name string) (time.Time, error) {
@@ -229,15 +223,11 @@ func dateClaim(members map[string]json.RawMessage, name string) (time.Time, erro
 	if !ok {
 		return time.Time{}, nil
 	}
-	m := numericDate.FindSubmatch(raw)
-	if m == nil {
-		return time.Time{}, errors.New("the claim " + name + " is not a number of seconds")
-	}
-	seconds, err := strconv.ParseInt(string(m[1]), 10, 64)
+	t, err := key.NumericDate(raw)
 	if err != nil {
-		return time.Time{}, err
+		return time.Time{}, fmt.Errorf("the claim %s: %w", name, err)
 	}
-	return time.Unix(seconds, 0).UTC(), nil
+	return t, nil
 }
 
 // replayKey names a one-time value among all that are kept: its purpose, whom

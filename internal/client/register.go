@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -197,8 +198,10 @@ func keysOnce(d draft) string {
 func keysSound(d draft) string {
 	if d.JWKS != nil {
 		if err := key.CheckClientJWKS(d.JWKS); err != nil {
-			return "The member jwks is not a set of public keys that this server accepts: " +
-				"RSA of 2,048 to 4,096 bits with exponent 65537, EC on P-256, P-384 or P-521, Ed25519; each with a kid of its own and without private parts."
+			if e, ok := errors.AsType[*oauth.Error](err); ok {
+				return e.Public
+			}
+			return "The member jwks is not a JSON Web Key Set that this server accepts."
 		}
 	}
 	if d.JWKSURI != "" && !webURL(d.JWKSURI, "https", "http") {
@@ -274,11 +277,8 @@ func subjectType(d draft) string {
 	return ""
 }
 
-// assertionAlgs are the algorithms that a client assertion may be signed with.
-var assertionAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
-
 func authSigningAlg(d draft) string {
-	if d.AuthSigningAlg != "" && !slices.Contains(assertionAlgs, d.AuthSigningAlg) {
+	if d.AuthSigningAlg != "" && !slices.Contains(key.AssertionAlgs(), d.AuthSigningAlg) {
 		return "The token_endpoint_auth_signing_alg is not offered; choose one of RS256 to RS512, PS256 to PS512, ES256 to ES512 and EdDSA."
 	}
 	return ""
