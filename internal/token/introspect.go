@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"hydra/internal/oauth"
@@ -23,6 +24,9 @@ type Introspection struct {
 	Issuer            string
 	Extra             json.RawMessage // the consent's access_token claims; nil when there are none
 }
+
+// ScopeText writes the scope as RFC 6749 §3.3 does.
+func (in *Introspection) ScopeText() string { return strings.Join(in.Scope, " ") }
 
 // Introspect judges a token of any kind. scope, if any, must be covered by
 // what was granted, whose entries act as patterns. The hint of RFC 7662 §2.1

@@ -11,8 +11,9 @@ import (
 // Userinfo is the answer of the userinfo endpoint, OpenID Connect Core §5.3.2:
 // either JSON or a signed JWT.
 type Userinfo struct {
-	JSON []byte
-	JWT  oauth.Secret // set when the client registered userinfo_signed_response_alg
+	Client *oauth.Client
+	JSON   []byte
+	JWT    oauth.Secret // set when the client registered userinfo_signed_response_alg
 }
 
 // Userinfo answers for a live access token that an end-user stands behind.
@@ -83,7 +84,7 @@ func (s *Service) userinfo(ctx context.Context, client *oauth.Client, d *oauth.G
 	alg := client.UserinfoSignedAlg
 	if alg == "" || alg == "none" {
 		body, err := encodeClaims(claims)
-		return &Userinfo{JSON: body}, err
+		return &Userinfo{Client: client, JSON: body}, err
 	}
 	signer, err := s.Keys.SigningAlg(ctx, IDTokenSet)
 	if err != nil {
@@ -99,5 +100,5 @@ func (s *Service) userinfo(ctx context.Context, client *oauth.Client, d *oauth.G
 		return nil, err
 	}
 	jwt, err := s.Keys.Sign(ctx, IDTokenSet, typeJWT, body)
-	return &Userinfo{JWT: oauth.Secret(jwt)}, err
+	return &Userinfo{Client: client, JWT: oauth.Secret(jwt)}, err
 }
