@@ -125,7 +125,18 @@ func (r *reader) list() []string {
 	return v
 }
 
-func (r *reader) flag(b byte, i int) bool { return b&(1<<i) != 0 }
+// flags reads n booleans; no other bit may be set.
+func (r *reader) flags(n int) []bool {
+	b := r.byte()
+	if b>>n != 0 {
+		r.fail()
+	}
+	v := make([]bool, n)
+	for i := range v {
+		v[i] = b&(1<<i) != 0
+	}
+	return v
+}
 
 // end checks that nothing follows.
 func (r *reader) end() error {
@@ -165,7 +176,7 @@ func readRequest(r *reader, f *oauth.Flow) {
 	r.fixed(f.CookieHash[:])
 	f.Query = r.text()
 	f.HintClaims = r.bytes()
-	if r.flag(r.byte(), 0) {
+	if r.flags(1)[0] {
 		f.Had = new(oauth.RememberedLogin)
 		r.fixed(f.Had.SessionID[:])
 		f.Had.Subject = r.text()
@@ -198,8 +209,8 @@ func appendDecision(w *writer, f *oauth.Flow) {
 }
 
 func readDecision(r *reader, f *oauth.Flow) {
-	b := r.byte()
-	if r.flag(b, 0) {
+	has := r.flags(4)
+	if has[0] {
 		l := new(oauth.Login)
 		l.Subject = r.text()
 		l.AuthTime = r.time()
@@ -207,17 +218,20 @@ func readDecision(r *reader, f *oauth.Flow) {
 		l.AMR = r.list()
 		l.Context = r.bytes()
 		l.ForcedID = r.text()
-		lf := r.byte()
-		l.Remember, l.Looked = r.flag(lf, 0), r.flag(lf, 1)
+		lf := r.flags(2)
+		l.Remember, l.Looked = lf[0], lf[1]
 		l.RememberFor = r.int()
 		r.fixed(l.Session[:])
 		r.fixed(l.Parent[:])
 		f.Login = l
 	}
-	if r.flag(b, 1) {
-		f.Consent = &oauth.Consent{Skip: r.flag(b, 3)}
+	switch {
+	case has[1]:
+		f.Consent = &oauth.Consent{Skip: has[3]}
+	case has[3]:
+		r.fail()
 	}
-	if r.flag(b, 2) {
+	if has[2] {
 		f.Denied = &oauth.Denied{Code: r.text(), Description: r.text(), Hint: r.text(), Debug: r.text(), Status: int(r.int())}
 	}
 }

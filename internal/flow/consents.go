@@ -77,7 +77,7 @@ func (s *Service) kept(ctx context.Context, b []byte) (*carried, error) {
 		r.fail()
 	}
 	var o origin
-	o.stored = r.flag(r.byte(), 0)
+	o.stored = r.flags(1)[0]
 	r.fixed(o.ref[:])
 	o.kid = uint32(r.uint())
 	r.fixed(o.nonce[:])

@@ -134,7 +134,7 @@ func (s *Service) openLater(ctx context.Context, k secret.Kind, text string) (*c
 func (s *Service) readLater(ctx context.Context, payload []byte) (*carried, error) {
 	c := new(carried)
 	r := &reader{b: payload}
-	c.login.stored = r.flag(r.byte(), 0)
+	c.login.stored = r.flags(1)[0]
 	if c.login.stored {
 		r.fixed(c.login.ref[:])
 	} else {
