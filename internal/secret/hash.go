@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"hash"
 	"strconv"
@@ -128,7 +129,7 @@ func parseSalted(encoded string) (salt, sum []byte, err error) {
 	return salt, sum, nil
 }
 
-var errHash = fmt.Errorf("secret: not a hash of a known form")
+var errHash = errors.New("secret: not a hash of a known form")
 
 // digests are what Hydra's relatives write after "$pbkdf2-".
 var digests = map[string]func() hash.Hash{
@@ -172,7 +173,7 @@ func parsePBKDF2(encoded string) (pbkdf2Hash, error) {
 	if p.hash, err = unb64(parts[4]); err != nil {
 		return pbkdf2Hash{}, err
 	}
-	if len(p.salt) < 8 || len(p.hash) < 16 || p.String() != encoded {
+	if len(p.salt) == 0 || len(p.hash) < 16 || p.String() != encoded {
 		return pbkdf2Hash{}, errHash
 	}
 	return p, nil
