@@ -21,8 +21,8 @@ const (
 	bucketsMax   = 50_000
 	clientBurst  = 20 // wrong secrets for one id from one network
 	clientRate   = 1  // … and per second after that
-	networkBurst = 200
-	networkRate  = 20 // wrong secrets for any id from one network, per second
+	networkBurst = 100
+	networkRate  = 10 // wrong secrets for any id from one network, per second
 )
 
 // hashing verifies slow hashes within bounds: it remembers what it has
