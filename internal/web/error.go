@@ -123,7 +123,7 @@ type oauthError struct {
 // Write answers with the error. Nobody may store the answer. The kind and the
 // cause go to the request's log line.
 func (e *Errors) Write(w http.ResponseWriter, r *http.Request, style Style, err error) {
-	noteError(r.Context(), err)
+	NoteError(r.Context(), err)
 	if rec, ok := w.(*recorder); ok && rec.began {
 		return // too late; the log has it
 	}

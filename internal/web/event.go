@@ -68,8 +68,9 @@ func Note(ctx context.Context, key string, value any) {
 	e.attrs = append(e.attrs, slog.Any(key, value))
 }
 
-// noteError keeps the kind and the cause of the error that a request ends with.
-func noteError(ctx context.Context, err error) {
+// NoteError keeps the kind and the cause of the error that a request ends with,
+// for its log line.
+func NoteError(ctx context.Context, err error) {
 	e := eventOf(ctx)
 	if e == nil {
 		return
@@ -156,7 +157,7 @@ func (m *Events) panicked(rec *recorder, r *http.Request, e *event, thrown any) 
 	e.attrs = append(e.attrs, slog.String("stack", string(debug.Stack())))
 	e.mu.Unlock()
 	if rec.began {
-		noteError(r.Context(), oauth.ServerError.Because(fmt.Errorf("%s", text)))
+		NoteError(r.Context(), oauth.ServerError.Because(fmt.Errorf("%s", text)))
 		return
 	}
 	m.Errors.Write(rec, r, AdminErrors, oauth.ServerError.Because(fmt.Errorf("%s", text)))

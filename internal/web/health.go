@@ -34,7 +34,7 @@ func Ready(check func(context.Context) error, detailed bool) http.Handler {
 			writeBody(w, http.StatusOK, "application/json", statusOK)
 			return
 		}
-		noteError(r.Context(), err)
+		NoteError(r.Context(), err)
 		text := "The database does not answer as it should; the log of the server says more."
 		if detailed {
 			text = err.Error()
