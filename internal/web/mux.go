@@ -111,12 +111,9 @@ func (m *Mux) takes(escaped string, r *http.Request) bool {
 	if escaped == "" || escaped[0] != '/' || cleanPath(escaped) != escaped {
 		return false
 	}
-	_, pattern := m.mux.Handler(r)
-	if pattern == "" {
-		return false
-	}
-	// ServeMux takes /tree for the pattern /tree/, and redirects.
-	return !strings.HasSuffix(pattern, "/") || strings.HasSuffix(escaped, "/")
+	h, _ := m.mux.Handler(r)
+	_, ok := h.(*route) // else a redirect of ServeMux's own, or nothing
+	return ok
 }
 
 // has is takes for a path that nobody has asked for yet.
