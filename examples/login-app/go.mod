@@ -1,0 +1,3 @@
+module example.com/login-app
+
+go 1.26
