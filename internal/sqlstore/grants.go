@@ -1,0 +1,138 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"hydra/internal/oauth"
+)
+
+const (
+	grantColumns = `g.id, g.client_uid, g.kind, g.subject_key, g.session_id, g.parent, g.remember_key, g.skip,
+		g.requested_at, g.handled_at, g.consent_until, g.flow_expires_at, g.code_expires_at, g.code_used_at, g.front_at,
+		g.generation, g.rotation_id, g.refreshed_at, g.grace_uses, g.access_floor, g.refresh_expires_at,
+		g.ended_at, g.end_reason, g.revoked_at, g.expires_at, g.purge_at, g.op_id, g.data, g.hook_data`
+	noGrant = `NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`
+	noSession = `NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`
+
+	selectGrant = `SELECT ` + grantColumns + `, ` + clientState + `, s.ended_at
+		FROM grants g
+		LEFT JOIN clients c ON c.uid = g.client_uid
+		LEFT JOIN sessions s ON s.id = g.session_id
+		WHERE g.id = ?`
+	selectGrantOp = `SELECT op_id FROM grants WHERE id = ?`
+	// selectLoginState finds three things at once; the first column tells which.
+	selectLoginState = `
+		SELECT 1 AS part, ` + grantColumns + `, ` + noSession + ` FROM grants g WHERE g.id = ?
+		UNION ALL
+		SELECT x.* FROM (SELECT 2 AS part, ` + grantColumns + `, ` + noSession + ` FROM grants g
+			WHERE g.remember_key = ? AND g.revoked_at IS NULL AND g.consent_until > ?
+			ORDER BY g.handled_at DESC LIMIT 8) x
+		UNION ALL
+		SELECT 3 AS part, ` + noGrant + `, ` + sessionColumns + ` FROM sessions s WHERE s.id = ?`
+	selectGrantsOf = `SELECT ` + grantColumns + `, ` + clientState + `, s.ended_at
+		FROM grants g
+		JOIN clients c ON c.uid = g.client_uid
+		LEFT JOIN sessions s ON s.id = g.session_id
+		WHERE g.subject_key = ? AND g.revoked_at IS NULL AND g.skip = 0 AND g.handled_at IS NOT NULL
+		  AND (g.consent_until IS NULL OR g.consent_until > ?)
+		  AND (? = 0 OR g.client_uid = ?) AND (? = 0 OR g.session_id = ?)
+		ORDER BY g.requested_at DESC, g.id DESC LIMIT ? OFFSET ?`
+)
+
+// grantDest reads the columns grantColumns.
+func grantDest(g *oauth.Grant) []any {
+	return []any{idInto{&g.ID}, idInto{&g.ClientUID}, &g.Kind, idInto{&g.SubjectKey}, idInto{&g.SessionID}, idInto{&g.Parent},
+		idInto{&g.RememberKey}, &g.Skip,
+		timeInto{&g.RequestedAt}, timeInto{&g.HandledAt}, timeInto{&g.ConsentUntil}, timeInto{&g.FlowExpiresAt},
+		timeInto{&g.CodeExpiresAt}, timeInto{&g.CodeUsedAt}, timeInto{&g.FrontAt},
+		&g.Generation, rotationInto{&g.RotationID}, timeInto{&g.RefreshedAt}, &g.GraceUses, &g.AccessFloor, timeInto{&g.RefreshExpiresAt},
+		timeInto{&g.EndedAt}, &g.EndReason, timeInto{&g.RevokedAt}, timeInto{&g.ExpiresAt}, timeInto{&g.PurgeAt}, idInto{&g.OpID},
+		&g.Data, &g.HookData}
+}
+
+// grantArgs writes the columns grantColumns.
+func grantArgs(g *oauth.Grant) []any {
+	return []any{key(g.ID), key(g.ClientUID), int64(g.Kind), key(g.SubjectKey), key(g.SessionID), key(g.Parent),
+		key(g.RememberKey), flag(g.Skip),
+		due(g.RequestedAt), micros(g.HandledAt), micros(g.ConsentUntil), micros(g.FlowExpiresAt),
+		micros(g.CodeExpiresAt), micros(g.CodeUsedAt), micros(g.FrontAt),
+		g.Generation, g.RotationID[:], micros(g.RefreshedAt), g.GraceUses, g.AccessFloor, micros(g.RefreshExpiresAt),
+		micros(g.EndedAt), int64(g.EndReason), micros(g.RevokedAt), due(g.ExpiresAt), due(g.PurgeAt), g.OpID[:],
+		g.Data, g.HookData}
+}
+
+func scanGrantRow(r *sql.Rows, g *oauth.GrantRow) error {
+	var sessionEnded time.Time
+	dest := append(grantDest(&g.Grant), clientStateDest(&g.Client)...)
+	if err := r.Scan(append(dest, timeInto{&sessionEnded})...); err != nil {
+		return err
+	}
+	g.SessionEnded = !sessionEnded.IsZero()
+	return nil
+}
+
+// Grant returns the row with the state of its client and session, in one
+// statement. ErrNotFound.
+func (s *Store) Grant(ctx context.Context, id oauth.ID) (*oauth.GrantRow, error) {
+	return one(ctx, s, scanGrantRow, selectGrant, id[:])
+}
+
+// LoginState answers with one statement: the Grant of the flow if there is
+// one, the live consents under the remember key, newest decision first, and
+// the session. Zero IDs are not looked for.
+func (s *Store) LoginState(ctx context.Context, flow, remember, session oauth.ID, now time.Time) (oauth.LoginState, error) {
+	var state oauth.LoginState
+	begin := func() { state = oauth.LoginState{} }
+	err := s.query(ctx, selectLoginState, []any{key(flow), key(remember), due(now), key(session)}, begin, func(r *sql.Rows) error {
+		var (
+			part, ignored any
+			g             oauth.Grant
+			v             oauth.Session
+		)
+		// Which columns are NULL is known only when the first was read, so the
+		// first look reads nothing else.
+		skipAll := slices.Repeat([]any{&ignored}, len(grantDest(&g))+len(sessionDest(&v)))
+		if err := r.Scan(append([]any{&part}, skipAll...)...); err != nil {
+			return err
+		}
+		n := len(grantDest(&g))
+		switch part {
+		case int64(1), int64(2):
+			dest := append([]any{&ignored}, grantDest(&g)...)
+			if err := r.Scan(append(dest, skipAll[n:]...)...); err != nil {
+				return err
+			}
+			if part == int64(1) {
+				state.Flow = &g
+			} else {
+				state.Remembered = append(state.Remembered, g)
+			}
+		case int64(3):
+			dest := append([]any{&ignored}, skipAll[:n]...)
+			if err := r.Scan(append(dest, sessionDest(&v)...)...); err != nil {
+				return err
+			}
+			state.Session = &v
+		default:
+			return errors.New("a login state has an unknown part")
+		}
+		return nil
+	})
+	if err != nil {
+		return oauth.LoginState{}, err
+	}
+	return state, nil
+}
+
+// GrantsOf lists accepted, not skipped, not revoked consents of a subject,
+// newest requested_at first (ties by id, descending), without remembered ones
+// that ran out and without those whose client was deleted.
+func (s *Store) GrantsOf(ctx context.Context, subject oauth.ID, f oauth.GrantFilter, now time.Time, offset, limit int) ([]oauth.GrantRow, error) {
+	return all(ctx, s, scanGrantRow, selectGrantsOf, key(subject), due(now),
+		given(f.ClientUID), f.ClientUID[:], given(f.SessionID), f.SessionID[:], limit, offset)
+}

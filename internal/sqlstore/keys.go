@@ -1,0 +1,148 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+
+	"hydra/internal/oauth"
+)
+
+const (
+	keyColumns = `set_name, kid, alg, use_for, slot, created_at, active_from, retired_at, verify_until, data`
+
+	selectKeySet = `SELECT ` + keyColumns + ` FROM json_web_keys WHERE set_key = ? ORDER BY created_at DESC, kid_key`
+	selectKey    = `SELECT ` + keyColumns + ` FROM json_web_keys WHERE set_key = ? AND kid_key = ?`
+	insertKey    = `
+		INSERT INTO json_web_keys (set_key, kid_key, ` + keyColumns + `)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	deleteKeySet = `DELETE FROM json_web_keys WHERE set_key = ?`
+	deleteKey    = `DELETE FROM json_web_keys WHERE set_key = ? AND kid_key = ?`
+)
+
+func scanKey(r *sql.Rows, k *oauth.KeyRow) error {
+	return r.Scan(textInto{&k.Set}, textInto{&k.KID}, textInto{&k.Alg}, textInto{&k.Use}, idInto{&k.Slot}, timeInto{&k.CreatedAt},
+		timeInto{&k.ActiveFrom}, timeInto{&k.RetiredAt}, timeInto{&k.VerifyUntil}, &k.Data)
+}
+
+// KeySet returns the keys of a set, newest first; none is no error.
+func (s *Store) KeySet(ctx context.Context, set string) ([]oauth.KeyRow, error) {
+	if hasNUL(set) {
+		return nil, nil
+	}
+	return all(ctx, s, scanKey, selectKeySet, nameKey(set))
+}
+
+// AddKeys adds all keys or none. ErrExists when a kid or a slot is taken.
+func (s *Store) AddKeys(ctx context.Context, keys []oauth.KeyRow) error {
+	return s.changeKeys(ctx, keys, func(t *Store) error {
+		for i := range keys {
+			if err := t.addKey(ctx, &keys[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ReplaceKeySet puts the keys in place of all that the set had.
+func (s *Store) ReplaceKeySet(ctx context.Context, set string, keys []oauth.KeyRow) error {
+	if hasNUL(set) {
+		return errNUL
+	}
+	return s.changeKeys(ctx, keys, func(t *Store) error {
+		if err := t.change(ctx, deleteKeySet, nameKey(set)); err != nil {
+			return err
+		}
+		for i := range keys {
+			if err := t.addKey(ctx, &keys[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// PutKey adds the key or replaces the one of the same kid. ErrExists when
+// another key of the set has the slot.
+func (s *Store) PutKey(ctx context.Context, key oauth.KeyRow) error {
+	return s.changeKeys(ctx, []oauth.KeyRow{key}, func(t *Store) error {
+		if err := t.change(ctx, deleteKey, nameKey(key.Set), nameKey(key.KID)); err != nil {
+			return err
+		}
+		return t.addKey(ctx, &key)
+	})
+}
+
+// DeleteKeySet returns how many keys went.
+func (s *Store) DeleteKeySet(ctx context.Context, set string) (int, error) {
+	if hasNUL(set) {
+		return 0, nil
+	}
+	return s.deleteKeys(ctx, deleteKeySet, nameKey(set))
+}
+
+// DeleteKey returns how many keys went: one or none.
+func (s *Store) DeleteKey(ctx context.Context, set, kid string) (int, error) {
+	if hasNUL(set, kid) {
+		return 0, nil
+	}
+	return s.deleteKeys(ctx, deleteKey, nameKey(set), nameKey(kid))
+}
+
+func (s *Store) deleteKeys(ctx context.Context, stmt string, args ...any) (int, error) {
+	var n int64
+	err := s.atomic(ctx, func(t *Store) error {
+		out, err := t.exec(ctx, stmt, args...)
+		if err != nil {
+			return err
+		}
+		if out.rows == 0 && out.unknown {
+			return nil // n is what the earlier try deleted, if anything
+		}
+		if n = out.rows; n == 0 {
+			return nil
+		}
+		return t.raise(ctx, groupKeys)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int(n), nil
+}
+
+func (s *Store) changeKeys(ctx context.Context, keys []oauth.KeyRow, f func(*Store) error) error {
+	for _, k := range keys {
+		if hasNUL(k.Set, k.KID, k.Alg, k.Use) {
+			return errNUL
+		}
+	}
+	return s.atomic(ctx, func(t *Store) error {
+		err := f(t)
+		if t.tx.unknown && errors.Is(err, oauth.ErrExists) && t.hasKeys(ctx, keys) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return t.raise(ctx, groupKeys)
+	})
+}
+
+// hasKeys reports whether the keys are stored as they are. Their data are
+// sealed, so nobody else can have written the same.
+func (s *Store) hasKeys(ctx context.Context, keys []oauth.KeyRow) bool {
+	for _, k := range keys {
+		have, err := one(ctx, s, scanKey, selectKey, nameKey(k.Set), nameKey(k.KID))
+		if err != nil || have.Slot != k.Slot || !bytes.Equal(have.Data, k.Data) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Store) addKey(ctx context.Context, k *oauth.KeyRow) error {
+	return s.change(ctx, insertKey, nameKey(k.Set), nameKey(k.KID), text(k.Set), text(k.KID), text(k.Alg), text(k.Use), k.Slot[:],
+		due(k.CreatedAt), micros(k.ActiveFrom), micros(k.RetiredAt), micros(k.VerifyUntil), k.Data)
+}

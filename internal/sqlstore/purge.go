@@ -1,0 +1,91 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"hydra/internal/oauth"
+)
+
+// Of the rows of a bucket whose appointment has come, first those that must
+// stay get a new one, which takes them out of the window; what is left of the
+// window goes. Both look at the same rows, in the order of the index.
+const (
+	// grantKept tells that a value can still point to the row or that the
+	// consent is remembered, and that its client exists.
+	grantKept = `(grants.expires_at > ? OR (grants.revoked_at IS NULL AND grants.consent_until > ?))
+		AND EXISTS (SELECT 1 FROM clients c WHERE c.uid = grants.client_uid)`
+
+	keepGrants = `UPDATE grants SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT g.id FROM grants g
+		WHERE g.b = ? AND g.purge_at <= ? ORDER BY g.purge_at LIMIT ?) x) AND ` + grantKept
+	purgeGrants = `DELETE FROM grants WHERE id IN (SELECT id FROM (SELECT g.id FROM grants g
+		WHERE g.b = ? AND g.purge_at <= ? ORDER BY g.purge_at LIMIT ?) x) AND NOT COALESCE(` + grantKept + `, FALSE)`
+
+	keepSessions = `UPDATE sessions SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM sessions v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
+	purgeSessions = `DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT v.id FROM sessions v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
+
+	keepRequests = `UPDATE requests SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM requests v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
+	purgeRequests = `DELETE FROM requests WHERE id IN (SELECT id FROM (SELECT v.id FROM requests v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
+
+	keepReplays = `UPDATE replays SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM replays v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
+	purgeReplays = `DELETE FROM replays WHERE id IN (SELECT id FROM (SELECT v.id FROM replays v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
+
+	keepRevokedTokens = `UPDATE revoked_tokens SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM revoked_tokens v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
+	purgeRevokedTokens = `DELETE FROM revoked_tokens WHERE id IN (SELECT id FROM (SELECT v.id FROM revoked_tokens v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
+)
+
+// purges has the two statements of each group; times is how often they ask
+// for the time after the window.
+var purges = map[oauth.Expiring]struct {
+	keep, purge string
+	times       int
+}{
+	oauth.ExpiredGrants:        {keepGrants, purgeGrants, 2},
+	oauth.ExpiredSessions:      {keepSessions, purgeSessions, 1},
+	oauth.ExpiredRequests:      {keepRequests, purgeRequests, 1},
+	oauth.ExpiredReplays:       {keepReplays, purgeReplays, 1},
+	oauth.ExpiredRevokedTokens: {keepRevokedTokens, purgeRevokedTokens, 1},
+}
+
+// Purge looks at up to limit rows of a bucket whose appointment has come
+// (purge_at <= now), deletes those that nothing can point to any more and gives
+// the others a new appointment, which must be later than now.
+func (s *Store) Purge(ctx context.Context, what oauth.Expiring, bucket int, now, again time.Time, limit int) (deleted, seen int, err error) {
+	p, ok := purges[what]
+	switch {
+	case !ok:
+		return 0, 0, fmt.Errorf("sqlstore: purge: unknown group %q", what)
+	case !again.After(now):
+		return 0, 0, fmt.Errorf("sqlstore: purge: the new appointment is not later than now")
+	case limit <= 0:
+		return 0, 0, nil
+	}
+	times := []any{due(now), due(now)}[:p.times]
+	err = s.atomic(ctx, func(t *Store) error {
+		kept, err := t.exec(ctx, p.keep, append([]any{due(again), bucket, due(now), limit}, times...)...)
+		if err != nil {
+			return err
+		}
+		left := limit - int(kept.rows)
+		if left <= 0 {
+			deleted, seen = 0, int(kept.rows)
+			return nil
+		}
+		gone, err := t.exec(ctx, p.purge, append([]any{bucket, due(now), left}, times...)...)
+		deleted, seen = int(gone.rows), int(kept.rows+gone.rows)
+		return err
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	return deleted, seen, nil
+}

@@ -1,0 +1,65 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"hydra/internal/oauth"
+)
+
+// Each of these statements decides a race by itself: it repeats every
+// condition that its caller has read, and one affected row means won.
+const (
+	living = `ended_at IS NULL AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM clients c WHERE c.uid = grants.client_uid)`
+
+	spendCode = `
+		UPDATE grants SET code_used_at = ?, rotation_id = ?, refresh_expires_at = ?, expires_at = ?, purge_at = ?, op_id = ?
+		WHERE id = ? AND code_used_at IS NULL AND code_expires_at > ? AND ` + living
+	rotateGrant = `
+		UPDATE grants SET generation = ?, rotation_id = ?, refreshed_at = ?, grace_uses = 0,
+			access_floor = CASE WHEN access_floor < ? THEN ? ELSE access_floor END,
+			refresh_expires_at = ?, expires_at = ?, purge_at = CASE WHEN purge_at < ? THEN ? ELSE purge_at END, op_id = ?
+		WHERE id = ? AND generation = ? AND rotation_id = ? AND refresh_expires_at > ? AND ` + living
+	useGrace = `
+		UPDATE grants SET grace_uses = grace_uses + 1, op_id = ?
+		WHERE id = ? AND generation = ? AND refresh_expires_at > ? AND ` + living
+	endGrant = `UPDATE grants SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL`
+)
+
+// spend runs a statement that only one caller may win. ErrUsed.
+func (s *Store) spend(ctx context.Context, id, op oauth.ID, stmt string, args ...any) error {
+	out, err := s.exec(ctx, stmt, args...)
+	switch {
+	case err != nil || out.rows > 0:
+		return err
+	case out.unknown:
+		return s.unlessOwn(ctx, oauth.ErrUsed, selectGrantOp, id, op)
+	}
+	return oauth.ErrUsed
+}
+
+// SpendCode marks the code used: exactly one caller gets nil, all others
+// ErrUsed.
+func (s *Store) SpendCode(ctx context.Context, id oauth.ID, c oauth.CodeSpend) error {
+	return s.spend(ctx, id, c.Op, spendCode, due(c.Now), c.RotationID[:], micros(c.RefreshExpiresAt), due(c.ExpiresAt),
+		due(c.PurgeAt), c.Op[:], key(id), due(c.Now))
+}
+
+// Rotate advances generation and rotation id. The count of answers to the
+// previous generation begins anew. ErrUsed.
+func (s *Store) Rotate(ctx context.Context, id oauth.ID, r oauth.Rotation) error {
+	return s.spend(ctx, id, r.Op, rotateGrant, r.ToGeneration, r.ToRotation[:], due(r.Now), r.AccessFloor, r.AccessFloor,
+		micros(r.RefreshExpiresAt), due(r.ExpiresAt), due(r.PurgeAt), due(r.PurgeAt), r.Op[:],
+		key(id), r.FromGeneration, r.FromRotation[:], due(r.Now))
+}
+
+// UseGrace counts an answer to the previous generation. ErrUsed.
+func (s *Store) UseGrace(ctx context.Context, id oauth.ID, generation int64, op oauth.ID, now time.Time) error {
+	return s.spend(ctx, id, op, useGrace, op[:], key(id), generation, due(now))
+}
+
+// EndGrant kills code and tokens. It is no error when they are dead or the row
+// is gone.
+func (s *Store) EndGrant(ctx context.Context, id oauth.ID, why oauth.EndReason, now time.Time) error {
+	return s.change(ctx, endGrant, due(now), int64(why), key(id))
+}

@@ -1,0 +1,219 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"hydra/internal/oauth"
+)
+
+// Kinds of statements that Config.Observe is told.
+const (
+	kindRead   = "read"
+	kindWrite  = "write"
+	kindBegin  = "begin"
+	kindCommit = "commit"
+)
+
+// outcome is what became of a statement that changes rows.
+type outcome struct {
+	rows    int64
+	unknown bool // an earlier try may have been committed: look for one's own op
+}
+
+// exec runs one statement: in the transaction if there is one, else by itself,
+// durable when it returns nil and repeated when the database asks for it. A
+// taken key is oauth.ErrExists.
+func (s *Store) exec(ctx context.Context, stmt string, args ...any) (outcome, error) {
+	if s.tx != nil {
+		s.observe(ctx, kindWrite, stmt)
+		n, err := s.tx.exec(ctx, stmt, args)
+		return outcome{n, s.tx.unknown}, s.explain(err)
+	}
+	var out outcome
+	err := s.retry(ctx, func(unknown bool) error {
+		out.unknown = unknown
+		return s.writer.do(ctx, &unit{single: true, run: func(t *txn) (err error) {
+			s.observe(ctx, kindWrite, stmt)
+			out.rows, err = t.exec(ctx, stmt, args)
+			return err
+		}})
+	})
+	return out, s.explain(err)
+}
+
+// change is exec for a statement of which only success matters.
+func (s *Store) change(ctx context.Context, stmt string, args ...any) error {
+	_, err := s.exec(ctx, stmt, args...)
+	return err
+}
+
+// failure is an error of the database itself.
+type failure struct{ cause error }
+
+func (f *failure) Error() string { return "sqlstore: " + f.cause.Error() }
+func (f *failure) Unwrap() error { return f.cause }
+
+// explain names what a caller can act on. Everything else is a failure of the
+// database.
+func (s *Store) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if s.dialect.duplicate(err) {
+		return oauth.ErrExists
+	}
+	if _, ok := errors.AsType[*failure](err); ok {
+		return err
+	}
+	return &failure{err}
+}
+
+// query runs a SELECT: in the transaction if there is one, else on a reader.
+// It may start over, so begin is called before the first row of each try.
+func (s *Store) query(ctx context.Context, stmt string, args []any, begin func(), row func(*sql.Rows) error) error {
+	if s.tx != nil {
+		s.observe(ctx, kindRead, stmt)
+		begin()
+		return s.explain(s.tx.query(ctx, stmt, args, row))
+	}
+	return s.explain(s.retry(ctx, func(bool) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if s.loc.path == "" {
+			return s.writer.do(ctx, &unit{single: true, run: func(t *txn) error {
+				s.observe(ctx, kindRead, stmt)
+				begin()
+				return t.query(ctx, stmt, args, row)
+			}})
+		}
+		o, err := s.currentFile()
+		if err != nil {
+			return err
+		}
+		s.observe(ctx, kindRead, stmt)
+		begin()
+		err = o.readers.query(ctx, stmt, args, row)
+		if err != nil && s.dialect.damaged(err) {
+			s.suspect(o)
+		}
+		return err
+	}))
+}
+
+// all returns every row of a SELECT.
+func all[T any](ctx context.Context, s *Store, scan func(*sql.Rows, *T) error, stmt string, args ...any) ([]T, error) {
+	var list []T
+	err := s.query(ctx, stmt, args, func() { list = nil }, func(r *sql.Rows) error {
+		var v T
+		if err := scan(r, &v); err != nil {
+			return err
+		}
+		list = append(list, v)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// one returns the row of a SELECT that has at most one, else ErrNotFound.
+func one[T any](ctx context.Context, s *Store, scan func(*sql.Rows, *T) error, stmt string, args ...any) (*T, error) {
+	list, err := all(ctx, s, scan, stmt, args...)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(list) == 0:
+		return nil, oauth.ErrNotFound
+	}
+	return &list[0], nil
+}
+
+// atomic runs several statements as one, in a transaction of their own or in
+// the one there is.
+func (s *Store) atomic(ctx context.Context, f func(*Store) error) error {
+	if s.tx != nil {
+		return s.nested(ctx, func() error { return f(s) })
+	}
+	return s.retry(ctx, func(unknown bool) error {
+		begun := false
+		err := s.writer.do(ctx, &unit{lost: unknown, run: func(t *txn) error {
+			begun = true
+			s.observe(ctx, kindBegin, "BEGIN")
+			return f(&Store{core: s.core, tx: t})
+		}})
+		s.ended(ctx, begun, err)
+		return err
+	})
+}
+
+// nested takes back what f did when it fails, and leaves the rest of the
+// transaction standing.
+func (s *Store) nested(ctx context.Context, f func() error) error {
+	var err error
+	harm := s.tx.within(ctx, "part", func() error {
+		err = f()
+		return err
+	})
+	if harm != nil {
+		return s.explain(harm)
+	}
+	return err
+}
+
+// ended tells the observer how a transaction ended.
+func (s *Store) ended(ctx context.Context, begun bool, err error) {
+	switch {
+	case !begun: // nothing was sent to the database
+	case err == nil:
+		s.observe(ctx, kindCommit, "COMMIT")
+	default:
+		s.observe(ctx, kindCommit, "ROLLBACK")
+	}
+}
+
+// errLeft stands for a function that never returned: it panicked.
+var errLeft = errors.New("sqlstore: the function of the transaction did not return")
+
+// Tx runs f in one transaction. f runs in the caller's goroutine while the
+// writer lends its connection, so it must not use the store outside, which
+// would wait for the writer. It may run more than once. An error from f rolls
+// back. Inside another transaction it takes back no more than its own part.
+func (s *Store) Tx(ctx context.Context, f func(oauth.Store) error) error {
+	if s.tx != nil {
+		return s.nested(ctx, func() error { return f(s) })
+	}
+	return s.retry(ctx, func(unknown bool) error { return s.lend(ctx, unknown, f) })
+}
+
+func (s *Store) lend(ctx context.Context, unknown bool, f func(oauth.Store) error) error {
+	turn, result, left := make(chan *txn), make(chan error), make(chan struct{})
+	defer close(left)
+	u := &unit{lost: unknown, run: func(t *txn) error {
+		select {
+		case turn <- t:
+		case <-left:
+			return errLeft
+		}
+		select {
+		case err := <-result:
+			return err
+		case <-left:
+			return errLeft
+		}
+	}}
+	if err := s.writer.submit(ctx, u); err != nil {
+		return err
+	}
+	begun := false
+	err := s.writer.wait(ctx, u, turn, func(t *txn) {
+		begun = true
+		s.observe(ctx, kindBegin, "BEGIN")
+		result <- f(&Store{core: s.core, tx: t})
+	})
+	s.ended(ctx, begun, err)
+	return err
+}
