@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -114,7 +115,7 @@ func (s *Service) Generate(ctx context.Context, set, alg, use, kid string) ([]JW
 	if kid == "" {
 		kid = secret.UUID()
 	}
-	if !goodName(set) || !goodName(kid) || !goodName(use+"-") {
+	if !goodName(set) || !goodName(kid) || !goodText(use) {
 		return nil, errName
 	}
 	fresh, err := s.make(ctx, alg, use, kid)
@@ -222,10 +223,13 @@ func digest(parts ...string) oauth.ID {
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
 
-var errName = oauth.InvalidRequest.Hint("A set's name and a kid have 1 to 512 bytes, without NUL.")
+var errName = oauth.InvalidRequest.Hint("A set's name and a kid have 1 to 512 bytes of UTF-8, use and alg at most 512, all of them without NUL.")
 
-func goodName(name string) bool {
-	return name != "" && len(name) <= maxName && !strings.ContainsRune(name, 0)
+func goodName(name string) bool { return name != "" && goodText(name) }
+
+// goodText reports whether every database can hold the text.
+func goodText(text string) bool {
+	return len(text) <= maxName && utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 }
 
 // keySet is a set as it was loaded.

@@ -59,10 +59,10 @@ func (ks *keySet) key(kid string) *stored {
 }
 
 // ReplaceSet puts a JSON Web Key Set (RFC 7517 §5) in place of what the set
-// holds, and returns the keys as they are stored. The first key of the body
-// counts as the newest. A key that was in the set before, with the same kid
-// and material, keeps its age and state; a new one is announced first if a key
-// that signs remains. oauth.InvalidRequest when the body is not a set of
+// holds, and returns the keys as they are stored. A key that was in the set
+// before, with the same kid and material, keeps its age and state. Of the new
+// ones the first in the body counts as the newest; they are announced first if
+// a key that signs remains. oauth.InvalidRequest when the body is not a set of
 // readable keys with a kid each, all different.
 func (s *Service) ReplaceSet(ctx context.Context, set string, raw json.RawMessage) ([]JWK, error) {
 	if !goodName(set) {
@@ -222,7 +222,7 @@ func parseForeign(raw json.RawMessage) (*parsed, error) {
 		return nil, oauth.InvalidRequest.Hint("A key is not a readable JSON Web Key of type RSA (2,048 to 4,096 bits), EC (P-256, P-384, P-521), OKP (Ed25519) or oct.").Because(err)
 	}
 	k := p.jwk
-	if k.KeyID != "" && !goodName(k.KeyID) || !goodName(k.Use+"-") || !goodName(k.Algorithm+"-") {
+	if !goodText(k.KeyID) || !goodText(k.Use) || !goodText(k.Algorithm) {
 		return nil, errName
 	}
 	return p, nil
