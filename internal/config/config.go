@@ -60,12 +60,11 @@ type Serve struct {
 
 // Listener is one of the two ports.
 type Listener struct {
-	Host       string // an address, "unix:/path", or empty for all interfaces
-	Port       int
-	Socket     Socket
-	TLS        TLS
-	CORS       CORS
-	QuietProbe bool // health checks are not logged
+	Host   string // an address, "unix:/path", or empty for all interfaces
+	Port   int
+	Socket Socket
+	TLS    TLS
+	CORS   CORS
 }
 
 // Socket is how a unix socket looks in the file system.

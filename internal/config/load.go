@@ -257,3 +257,13 @@ func (o *option) assign(c *Config, r raw) error {
 	}
 	return fmt.Errorf("%s is not allowed; allowed: %s", shown, strings.ReplaceAll(o.allowed(), "`", ""))
 }
+
+// HasFlag reports whether an option can be given by the command-line flag.
+func HasFlag(name string) bool {
+	for i := range options {
+		if options[i].Flag == name {
+			return true
+		}
+	}
+	return false
+}

@@ -108,10 +108,6 @@ func listenerOptions(name, port, host string, of func(*Config) *Listener) []opti
 		{Key: key("socket.owner"), Doc: "User who owns the unix socket: a name or a number.", bind: func(c *Config) any { return &of(c).Socket.Owner }},
 		{Key: key("socket.group"), Doc: "Group of the unix socket: a name or a number.", bind: func(c *Config) any { return &of(c).Socket.Group }},
 		{Key: key("socket.mode"), Default: "0755", Doc: "Mode of the unix socket; decimal, or octal with a leading 0.", bind: func(c *Config) any { return &of(c).Socket.Mode }},
-		{
-			Key: key("request_log.disable_for_health"), Was: []string{key("access_log.disable_for_health")}, Default: "false",
-			Doc: "Do not log health checks.", bind: func(c *Config) any { return &of(c).QuietProbe },
-		},
 		tls("enabled", option{
 			Doc:     "Serve TLS. Empty: yes if a certificate is configured. A port with `allow_termination_from` speaks plain HTTP in any case.",
 			Allowed: "`true`, `false` or empty", bind: func(c *Config) any { return &of(c).TLS.enabled }, check: oneOf("", "true", "false"),
@@ -130,16 +126,15 @@ func listenerOptions(name, port, host string, of func(*Config) *Listener) []opti
 			Doc: "Origins, with `*` as a wildcard; empty allows all. On the public port a client's own `allowed_cors_origins` count, too.", bind: func(c *Config) any { return &of(c).CORS.AllowedOrigins },
 		},
 		{
-			Key: key("cors.allowed_methods"), Default: "GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS", Env: []string{"CORS_ALLOWED_METHODS"},
+			Key: key("cors.allowed_methods"), Default: "GET,POST,HEAD", Env: []string{"CORS_ALLOWED_METHODS"},
 			Doc: "Methods that a preflight request may ask for.", bind: func(c *Config) any { return &of(c).CORS.AllowedMethods },
 		},
 		{
-			Key: key("cors.allowed_headers"), Default: "Accept,Content-Type,Content-Length,Accept-Language,Content-Language,Authorization,Origin,X-Requested-With",
+			Key: key("cors.allowed_headers"), Default: "Origin,Accept,Content-Type,X-Requested-With,Authorization",
 			Env: []string{"CORS_ALLOWED_HEADERS"}, Doc: "Request headers that a preflight request may ask for.", bind: func(c *Config) any { return &of(c).CORS.AllowedHeaders },
 		},
 		{
-			Key: key("cors.exposed_headers"), Default: "Cache-Control,Expires,Last-Modified,Pragma,Content-Length,Content-Language,Content-Type",
-			Env: []string{"CORS_EXPOSED_HEADERS"}, Doc: "Response headers that the page may read.", bind: func(c *Config) any { return &of(c).CORS.ExposedHeaders },
+			Key: key("cors.exposed_headers"), Env: []string{"CORS_EXPOSED_HEADERS"}, Doc: "Response headers that the page may read.", bind: func(c *Config) any { return &of(c).CORS.ExposedHeaders },
 		},
 		{
 			Key: key("cors.allow_credentials"), Default: "false", Env: []string{"CORS_ALLOWED_CREDENTIALS"},
@@ -313,5 +308,6 @@ func embeddedDSN(dataDir string) (oauth.Secret, error) {
 	if err != nil {
 		return "", err
 	}
-	return oauth.Secret("sqlite://" + filepath.ToSlash(filepath.Join(path, "hydra.sqlite"))), nil
+	u := url.URL{Scheme: "sqlite", Path: filepath.ToSlash(filepath.Join(path, "hydra.sqlite"))}
+	return oauth.Secret(u.String()), nil
 }

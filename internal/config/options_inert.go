@@ -20,6 +20,14 @@ var inertOptions = []option{
 	{Key: "db.ignore_unknown_table_columns", Inert: "an older program always reads a newer schema", Quiet: true},
 	{Key: "log.leak_sensitive_values", Inert: never},
 	{Key: "log.redaction_text", Inert: never, Quiet: true},
+	{
+		Key: "serve.public.request_log.disable_for_health", Was: []string{"serve.public.access_log.disable_for_health"},
+		Inert: "health checks are logged at level debug only", Quiet: true,
+	},
+	{
+		Key: "serve.admin.request_log.disable_for_health", Was: []string{"serve.admin.access_log.disable_for_health"},
+		Inert: "health checks are logged at level debug only", Quiet: true,
+	},
 	{Key: "serve.public.base_url", Inert: "urls.self.public says it"},
 	{Key: "serve.admin.base_url", Inert: "urls.self.admin says it"},
 	{Key: "serve.public.cors.debug", Env: []string{"CORS_DEBUG"}, Inert: "there is nothing to debug", Quiet: true},

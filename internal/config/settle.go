@@ -52,6 +52,12 @@ func (c *Config) settleStorage() error {
 	return nil
 }
 
+// OwnFile reports whether the database is the file in DataDir.
+func (c *Config) OwnFile() bool {
+	own, err := embeddedDSN(c.DataDir)
+	return err == nil && c.DSN == own
+}
+
 // Memory reports whether nothing is kept beyond the life of the process.
 func (c *Config) Memory() bool { return c.DSN == "memory" }
 

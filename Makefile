@@ -1,0 +1,96 @@
+# Everything that is done to this repository by command. "make help" lists it.
+
+SHELL      := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO      ?= go
+BIN     := bin/hydra
+DATA    ?= .data
+VERSION := $(shell git describe --tags --dirty 2>/dev/null || echo dev-master)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+# The commit's time and not the clock's, so that the same source gives the same program.
+DATE    := $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
+# Where goroutines meet; the race detector is slow, so it runs on these.
+RACE    := ./internal/client/... ./internal/flow/... ./internal/key/... ./internal/secret/... ./internal/server/... ./internal/sqlstore/... ./internal/token/... ./internal/web/...
+FUZZTIME ?= 10s
+
+.PHONY: help dev build example test check fmt vet race unit tools fuzz bench docs verify lint vuln clean
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+dev: build ## Build and start a server with built-in sign-in pages; data in .data/.
+	@exec $(BIN) serve all --dev --data-dir $(DATA)
+
+build: ## Build one static program, bin/hydra.
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/hydra
+
+example: build ## Run the example login app and a server that uses it.
+	@examples/login-app/run $(BIN)
+
+test: tools check ## Install what the tests need, then run them all; works offline afterwards.
+
+check: fmt vet race example-test unit ## Run all checks and tests; nothing is installed.
+
+fmt:
+	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$files" ]; then echo "not formatted (run gofmt -w):"; echo "$$files"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+race: ## Run the tests of packages with concurrency under the race detector.
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(RACE)
+
+.PHONY: example-test
+example-test:
+	cd examples/login-app && $(GO) vet ./... && $(GO) test ./...
+
+# Last, so that the output ends with its lines. Seeds of the fuzz targets are part of it.
+unit:
+	$(GO) test -timeout 15m ./...
+
+# The race detector links C; the tests of the pages drive a real browser.
+tools:
+	@missing=(); \
+	command -v gcc >/dev/null || missing+=(gcc libc6-dev); \
+	command -v chromium >/dev/null || missing+=(chromium); \
+	if [ $${#missing[@]} -gt 0 ]; then \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+		echo "installing $${missing[*]}"; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends "$${missing[@]}" </dev/null >/dev/null \
+			|| { echo "could not install $${missing[*]}: please install them, then run make check"; exit 1; }; \
+	fi
+	@$(GO) mod download
+	@cd examples/login-app && $(GO) mod download
+
+fuzz: ## Fuzz every parser for FUZZTIME (10s) each.
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "== $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+bench: ## Run the benchmarks.
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+docs: ## Write docs/configuration.md from the table of options.
+	$(GO) run ./cmd/hydra config docs > docs/configuration.md.new
+	mv docs/configuration.md.new docs/configuration.md
+
+verify: docs ## Fail if a generated file is not what is committed.
+	git diff --exit-code docs/configuration.md
+
+lint: vet ## Run staticcheck (downloads it).
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@latest ./...
+
+vuln: ## Look for known vulnerabilities (downloads govulncheck and its data).
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+clean: ## Remove what was built. Keeps .data/.
+	rm -rf bin
