@@ -66,9 +66,8 @@ var refusedSchemes = []string{
 }
 
 // CheckRedirectURI tells what is wrong with a URI that a client wants to
-// register, in a sentence fit for the public, or returns "". Private-use
-// schemes are taken with and without a dot (RFC 8252 §7.1 asks for one): who
-// may register clients at the admin API decides that.
+// register, in a sentence fit for the public, or returns "". Whether a
+// private-use scheme needs a dot (RFC 8252 §7.1) is the caller's to judge.
 func CheckRedirectURI(uri string) string {
 	switch {
 	case len(uri) > 2000:

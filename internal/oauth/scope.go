@@ -65,6 +65,9 @@ func WildcardScope(allowed []string, scope string) bool {
 }
 
 func wildcard(pattern, scope string) bool {
+	if !strings.Contains(pattern, "*") {
+		return pattern == scope
+	}
 	p, s := strings.Split(pattern, "."), strings.Split(scope, ".")
 	if len(p) > len(s) {
 		return false
