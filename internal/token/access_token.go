@@ -65,7 +65,7 @@ func (s *Service) signAccess(ctx context.Context, a accessClaims) (oauth.Secret,
 	} else {
 		s.Options.hydraClaims(claims, a)
 	}
-	payload, err := encodeClaims(claims)
+	payload, err := encodeJSON(claims)
 	if err != nil {
 		return "", err
 	}

@@ -43,13 +43,14 @@ func (c claimSet) number(name string) (v int64, ok bool) {
 	return v, ok
 }
 
-// encodeClaims writes the members in the order of their names.
-func encodeClaims(claims map[string]any) ([]byte, error) {
+// encodeJSON writes v on one line, members of a map in the order of their
+// names, and leaves the text of raw members alone.
+func encodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(claims); err != nil {
-		return nil, fmt.Errorf("token: encode claims: %w", err)
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("token: encode: %w", err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -15,9 +15,9 @@ const dataFormat = 1
 
 // SealData seals what a Grant knows beside its columns, for the row with this id.
 func (s *Service) SealData(id oauth.ID, d *oauth.GrantData) ([]byte, error) {
-	plain, err := json.Marshal(d)
+	plain, err := encodeJSON(d)
 	if err != nil {
-		return nil, fmt.Errorf("token: encode the data of a grant: %w", err)
+		return nil, err
 	}
 	return s.Sealer.SealRow("grants", "data", id[:], append([]byte{dataFormat}, plain...))
 }

@@ -46,8 +46,8 @@ func (s *Service) idToken(ctx context.Context, p payout, access oauth.Secret) (o
 	if p.nonce != "" {
 		claims["nonce"] = p.nonce
 	}
-	if v := acr(p.data); v != "" {
-		claims["acr"] = v
+	if p.data.ACR != "" {
+		claims["acr"] = p.data.ACR
 	}
 	if len(p.data.AMR) > 0 {
 		claims["amr"] = p.data.AMR
@@ -55,7 +55,7 @@ func (s *Service) idToken(ctx context.Context, p payout, access oauth.Secret) (o
 	if !p.row.SessionID.IsZero() {
 		claims["sid"] = p.row.SessionID.String()
 	}
-	payload, err := encodeClaims(claims)
+	payload, err := encodeJSON(claims)
 	if err != nil {
 		return "", err
 	}
@@ -81,13 +81,4 @@ func subjectIdentifier(d *oauth.GrantData) string {
 		return d.SubjectIdentifier
 	}
 	return d.Subject
-}
-
-// acr is what the login app said, or "0" when the client asked for a class and
-// the login app named none.
-func acr(d *oauth.GrantData) string {
-	if d.ACR == "" && len(d.OIDC.ACRValues) > 0 {
-		return "0"
-	}
-	return d.ACR
 }

@@ -79,7 +79,7 @@ func (s *Service) accessToken(ctx context.Context, p payout) (oauth.Secret, erro
 		return s.signAccess(ctx, accessClaims{
 			client: p.client, jti: jti, subject: p.data.Subject, scope: p.scope, audience: p.data.GrantedAudience,
 			issued: p.now, lifetime: p.life.access, session: p.data.AccessClaims,
-			authTime: p.data.AuthTime, acr: acr(p.data), amr: p.data.AMR,
+			authTime: p.data.AuthTime, acr: p.data.ACR, amr: p.data.AMR,
 		})
 	}
 	v, err := s.Sealer.Seal(secret.Access, encodeAccess(accessPayload{
@@ -114,7 +114,11 @@ func (p *payout) refreshExpires() time.Time {
 // code (so that its replay is noticed), and the flow's verifiers.
 func (p *payout) expires(grace time.Duration) time.Time {
 	last := p.now.Add(p.life.access + grace) // the grace period still gives out access tokens
-	for _, t := range []time.Time{p.refreshExpires(), p.row.ExpiresAt, p.row.CodeExpiresAt, p.row.FlowExpiresAt} {
+	ends := []time.Time{p.refreshExpires(), p.row.CodeExpiresAt, p.row.FlowExpiresAt}
+	if p.row.PaidOut() && !oauth.IsNever(p.row.ExpiresAt) {
+		ends = append(ends, p.row.ExpiresAt) // older access tokens may live longer than the new one
+	}
+	for _, t := range ends {
 		if t.After(last) {
 			last = t
 		}

@@ -70,20 +70,19 @@ func (s *Service) userinfo(ctx context.Context, client *oauth.Client, d *oauth.G
 		return nil, err
 	}
 	claims := make(map[string]any, len(session)+4)
-	own := acr(d)
 	for name, v := range session {
 		// A consent may supply an acr that the login app did not.
-		if !contains(notInUserinfo, name) || name == "acr" && own == "" {
+		if !contains(notInUserinfo, name) || name == "acr" && d.ACR == "" {
 			claims[name] = v
 		}
 	}
 	claims["sub"] = subjectIdentifier(d)
-	if own != "" {
-		claims["acr"] = own
+	if d.ACR != "" {
+		claims["acr"] = d.ACR
 	}
 	alg := client.UserinfoSignedAlg
 	if alg == "" || alg == "none" {
-		body, err := encodeClaims(claims)
+		body, err := encodeJSON(claims)
 		return &Userinfo{Client: client, JSON: body}, err
 	}
 	signer, err := s.Keys.SigningAlg(ctx, IDTokenSet)
@@ -95,7 +94,7 @@ func (s *Service) userinfo(ctx context.Context, client *oauth.Client, d *oauth.G
 	}
 	claims["iss"] = s.Options.Issuer
 	claims["aud"] = []string{client.ID} // §5.3.2
-	body, err := encodeClaims(claims)
+	body, err := encodeJSON(claims)
 	if err != nil {
 		return nil, err
 	}
