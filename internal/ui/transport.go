@@ -29,7 +29,7 @@ func inProcess(h http.Handler) *http.Client {
 func (l local) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 	// A server's request has no scheme and host in its URL, but a RequestURI,
 	// an address and never a nil body.
-	in := r.Clone(context.WithValue(r.Context(), http.ServerContextKey, nil))
+	in := r.Clone(blank{r.Context()})
 	in.RequestURI = r.URL.RequestURI()
 	in.URL.Scheme, in.URL.Host = "", ""
 	in.RemoteAddr = "127.0.0.1:0"
@@ -53,6 +53,14 @@ func (l local) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 		Header: w.sent, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
 	}, nil
 }
+
+// blank is a context that ends with another one and knows nothing of what that
+// one carries: a call in process is a request of its own, with its own log
+// line, and must not see what the page's request has read before.
+type blank struct{ context.Context }
+
+// Value returns nil.
+func (blank) Value(any) any { return nil }
 
 // answer is an http.ResponseWriter that keeps what is written.
 type answer struct {
