@@ -1,0 +1,137 @@
+package public
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"hydra/internal/oauth"
+	"hydra/internal/token"
+	"hydra/internal/web"
+)
+
+// metadata is the discovery document of OpenID Connect Discovery §3 and RFC
+// 8414 §2. The members stand in the order that Hydra's document has (contract
+// §3.5); what Hydra did not announce follows.
+type metadata struct {
+	Issuer                        string   `json:"issuer"`
+	AuthorizationEndpoint         string   `json:"authorization_endpoint"`
+	RegistrationEndpoint          string   `json:"registration_endpoint,omitempty"`
+	TokenEndpoint                 string   `json:"token_endpoint"`
+	JWKSURI                       string   `json:"jwks_uri"`
+	SubjectTypes                  []string `json:"subject_types_supported"`
+	ResponseTypes                 []string `json:"response_types_supported"`
+	Claims                        []string `json:"claims_supported"`
+	GrantTypes                    []string `json:"grant_types_supported"`
+	ResponseModes                 []string `json:"response_modes_supported"`
+	UserinfoEndpoint              string   `json:"userinfo_endpoint"`
+	Scopes                        []string `json:"scopes_supported"`
+	TokenAuthMethods              []string `json:"token_endpoint_auth_methods_supported"`
+	UserinfoSigningAlgs           []string `json:"userinfo_signing_alg_values_supported"`
+	IDTokenSigningAlgs            []string `json:"id_token_signing_alg_values_supported"`
+	RequestParameter              bool     `json:"request_parameter_supported"`
+	RequestURIParameter           bool     `json:"request_uri_parameter_supported"` // true when it is left out, Discovery §3
+	RequireRequestURIRegistration bool     `json:"require_request_uri_registration"`
+	ClaimsParameter               bool     `json:"claims_parameter_supported"`
+
+	TokenAuthSigningAlgs      []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	RevocationEndpoint        string   `json:"revocation_endpoint"`
+	RevocationAuthMethods     []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAuthSigningAlgs []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	CodeChallengeMethods      []string `json:"code_challenge_methods_supported"`               // RFC 7636
+	ResponseIss               bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+}
+
+// document is a discovery document that was encoded for one signing algorithm.
+type document struct {
+	alg  string
+	body []byte
+	etag string
+}
+
+// discoveryMaxAge is short, because a new signing algorithm shows here.
+const discoveryMaxAge = time.Minute
+
+// discovery returns the handler of GET /.well-known/openid-configuration
+// (OpenID Connect Discovery §4) and /.well-known/oauth-authorization-server
+// (RFC 8414 §3). The document is encoded once for each signing algorithm.
+func (h *Handler) discovery() web.HandlerFunc {
+	var last atomic.Pointer[document]
+	return func(w http.ResponseWriter, r *http.Request) error {
+		d := last.Load()
+		alg, err := h.Keys.SigningAlg(r.Context(), token.IDTokenSet)
+		if err != nil && d == nil {
+			return err
+		}
+		if err == nil && (d == nil || d.alg != alg) {
+			// With a database that is away, the last document is still true.
+			if d, err = encodeMetadata(h.Options.metadata(alg), alg); err != nil {
+				return err
+			}
+			last.Store(d)
+		}
+		writeCacheable(w, r, d.body, d.etag, discoveryMaxAge)
+		return nil
+	}
+}
+
+func encodeMetadata(m metadata, alg string) (*document, error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return &document{alg: alg, body: body, etag: etagOf(body)}, nil
+}
+
+// metadata says what this server does, and nothing that it does not.
+func (o *Options) metadata(alg string) metadata {
+	return metadata{
+		Issuer:                o.Issuer,
+		AuthorizationEndpoint: o.endpoint(o.Announce.Authorization, "/oauth2/auth"),
+		RegistrationEndpoint:  o.Announce.Registration,
+		TokenEndpoint:         o.endpoint(o.Announce.Token, "/oauth2/token"),
+		JWKSURI:               o.endpoint(o.Announce.JWKS, "/.well-known/jwks.json"),
+		SubjectTypes:          list(nil, o.SubjectTypes, oauth.SubjectPublic),
+		ResponseTypes:         responseTypes,
+		Claims:                list(claimsKnown, o.Claims),
+		GrantTypes:            grantTypes,
+		ResponseModes:         responseModes,
+		UserinfoEndpoint:      o.endpoint(o.Announce.Userinfo, "/userinfo"),
+		Scopes:                list(scopesKnown, o.Scopes),
+		TokenAuthMethods:      authMethods,
+		UserinfoSigningAlgs:   []string{"none", alg},
+		// RS256 must be announced (Discovery §3), and tokens that were signed
+		// with it before may be around.
+		IDTokenSigningAlgs:        list([]string{"RS256"}, []string{alg}),
+		TokenAuthSigningAlgs:      authAlgs,
+		RevocationEndpoint:        o.endpoint("", "/oauth2/revoke"),
+		RevocationAuthMethods:     authMethods,
+		RevocationAuthSigningAlgs: authAlgs,
+		CodeChallengeMethods:      []string{"S256"},
+		ResponseIss:               true,
+	}
+}
+
+func (o *Options) endpoint(announced, path string) string {
+	if announced != "" {
+		return announced
+	}
+	return o.PublicURL + path
+}
+
+// list joins two lists, each value once, or takes the default when both are
+// empty.
+func list(first, more []string, otherwise ...string) []string {
+	out := []string{}
+	for _, s := range slices.Concat(first, more) {
+		if s != "" && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		return otherwise
+	}
+	return out
+}

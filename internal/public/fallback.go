@@ -1,0 +1,102 @@
+package public
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"hydra/internal/web"
+)
+
+// The pages that stand in for apps which the operator has not set. They load
+// nothing and run nothing; each heading and value has an id of its own, so
+// that people can automate them.
+
+//go:embed fallback.html
+var fallbackHTML string
+
+//go:embed fallback.css
+var fallbackCSS string
+
+var fallbackTemplates = template.Must(template.New("").
+	Funcs(template.FuncMap{"css": func() template.CSS { return template.CSS(fallbackCSS) }}). //nolint:gosec // our own file
+	Parse(fallbackHTML))
+
+// fallbackPolicy allows the one style sheet in the page, by its hash.
+var fallbackPolicy = func() string {
+	sum := sha256.Sum256([]byte(fallbackCSS))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}()
+
+// handleFallbackConsent serves GET /oauth2/fallbacks/consent: a flow came here
+// because no login or consent app is set.
+func (h *Handler) handleFallbackConsent(w http.ResponseWriter, _ *http.Request) error {
+	return writePage(w, "consent", nil)
+}
+
+// handleFallbackLogout serves GET /oauth2/fallbacks/logout, where a browser
+// goes after it signed out.
+func (h *Handler) handleFallbackLogout(w http.ResponseWriter, _ *http.Request) error {
+	return writePage(w, "logout", nil)
+}
+
+// shownError is what the error page shows.
+type shownError struct{ Error, Description, Hint, Debug string }
+
+// handleFallbackError serves GET /oauth2/fallbacks/error: an error that the
+// user has to see, because the client must not or cannot learn it (RFC 6749
+// §4.1.2.1). Everything shown comes out of the URL, so anybody may have
+// written it; the page says no more than that a sign-in failed.
+func (h *Handler) handleFallbackError(w http.ResponseWriter, r *http.Request) error {
+	query, err := web.Query(r)
+	if err != nil {
+		return writePage(w, "error", shownError{Error: "invalid_request", Description: "The address of this page is malformed."})
+	}
+	e := shownError{
+		Error:       bounded(query.Get("error")),
+		Description: bounded(query.Get("error_description")),
+		Hint:        bounded(query.Get("error_hint")),
+		Debug:       bounded(query.Get("error_debug")),
+	}
+	if e == (shownError{}) {
+		e.Description = "The address of this page does not say which error happened."
+	}
+	return writePage(w, "error", e)
+}
+
+// bounded cuts a text that is too long for a page, and drops what could turn
+// the direction of the text around it.
+func bounded(s string) string {
+	const most = 2000
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// writePage answers with a page, or with nothing at all when it cannot be made.
+func writePage(w http.ResponseWriter, name string, data any) error {
+	var b bytes.Buffer
+	if err := fallbackTemplates.ExecuteTemplate(&b, name, data); err != nil {
+		return err
+	}
+	web.NoStore(w)
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", fallbackPolicy)
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Frame-Options", "DENY")
+	_, _ = w.Write(b.Bytes()) // the browser went away: nobody is left to tell
+	return nil
+}

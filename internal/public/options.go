@@ -1,0 +1,54 @@
+package public
+
+import (
+	"time"
+
+	"hydra/internal/key"
+	"hydra/internal/oauth"
+	"hydra/internal/web"
+)
+
+// Options are what the operator decides about the public port. Empty lists
+// stand for what this server does without any setting.
+type Options struct {
+	Issuer    string // as every token spells it
+	PublicURL string // base of the endpoints, without a slash at its end
+
+	// Endpoints that are announced elsewhere than below PublicURL.
+	Announce Endpoints
+
+	Claims       []string // announced beside sub
+	Scopes       []string // announced beside those that the server itself knows
+	SubjectTypes []string // empty: public
+
+	// JWKSSets are published in the JSON Web Key Set, in this order.
+	JWKSSets []string
+	// JWKSMaxAge is how long others may keep the key set. It must be shorter
+	// than the time that a key is announced before it signs; 0 makes them ask
+	// each time.
+	JWKSMaxAge time.Duration
+
+	CORS web.CORS
+}
+
+// Endpoints are addresses in the discovery document; an empty one is derived
+// from Options.PublicURL, but for Registration, which is then left out.
+type Endpoints struct {
+	Authorization string
+	Token         string
+	Userinfo      string
+	JWKS          string
+	Registration  string
+}
+
+// What the endpoints of this server do. Discovery announces it, so a standard
+// that is added extends these lists and nothing else.
+var (
+	scopesKnown   = []string{"offline", "openid", "offline_access"}
+	claimsKnown   = []string{"sub"}
+	responseTypes = []string{"code"}
+	responseModes = []string{"query", "fragment"}
+	grantTypes    = []string{oauth.GrantAuthorizationCode, oauth.GrantClientCredentials, oauth.GrantRefreshToken}
+	authMethods   = []string{oauth.AuthSecretPost, oauth.AuthSecretBasic, oauth.AuthPrivateKeyJWT, oauth.AuthNone}
+	authAlgs      = key.AssertionAlgs()
+)
