@@ -1,0 +1,168 @@
+package public
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"hydra/internal/flow"
+	"hydra/internal/oauth"
+	"hydra/internal/web"
+)
+
+// handleAuthorize serves GET and POST /oauth2/auth (RFC 6749 §3.1, OpenID
+// Connect Core §3.1.2.1), and the browser that comes back from the login or
+// the consent app.
+func (h *Handler) handleAuthorize(w http.ResponseWriter, r *http.Request) {
+	web.NoStore(w)
+	out, err := h.authorize(w, r)
+	if err != nil {
+		h.show(w, r, err)
+		return
+	}
+	h.setCookies(w, out)
+	h.redirect(w, r, out)
+}
+
+func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) (flow.Outcome, error) {
+	params, raw, err := authorizeParams(w, r)
+	if err != nil {
+		return flow.Outcome{}, err
+	}
+	web.Note(r.Context(), "client_id", params.Get("client_id"))
+	if flow.Resumes(params) {
+		return h.Flows.Resume(r.Context(), params, h.browser(r))
+	}
+	return h.Flows.Start(r.Context(), params, raw, h.browser(r))
+}
+
+// authorizeParams joins the query and, of a POST, the body. raw is the same
+// as a query string, as the client wrote it where that is possible.
+func authorizeParams(w http.ResponseWriter, r *http.Request) (params url.Values, raw string, err error) {
+	params, err = web.Query(r, "audience", "resource")
+	if err != nil || r.Method != http.MethodPost {
+		return params, r.URL.RawQuery, err
+	}
+	body, err := web.Form(w, r, "audience", "resource")
+	if err != nil {
+		return nil, "", err
+	}
+	for name, values := range body {
+		if params.Has(name) {
+			return nil, "", oauth.InvalidRequest.Hint("A parameter stands both in the query and in the body.")
+		}
+		params[name] = values
+	}
+	return params, params.Encode(), nil
+}
+
+// browser reads the cookies that matter to flows.
+func (h *Handler) browser(r *http.Request) flow.Browser {
+	b := flow.Browser{Network: web.Network(r), Flows: map[string]string{}}
+	b.Session, _ = h.SessionCookies.Read(r, h.SessionCookieName)
+	for _, name := range h.FlowCookies.Names(r, h.flowCookie("")) {
+		b.Flows[strings.TrimPrefix(name, h.flowCookie(""))], _ = h.FlowCookies.Read(r, name)
+	}
+	return b
+}
+
+func (h *Handler) flowCookie(suffix string) string { return h.FlowCookieName + "_" + suffix }
+
+func (h *Handler) setCookies(w http.ResponseWriter, out flow.Outcome) {
+	for _, suffix := range out.ClearFlows {
+		h.FlowCookies.Clear(w, h.flowCookie(suffix))
+	}
+	if out.SetFlow != "" {
+		h.FlowCookies.Set(w, h.flowCookie(out.SetFlow), out.SetValue, int(h.FlowTTL/time.Second))
+	}
+	switch {
+	case out.SetSession != "":
+		h.SessionCookies.Set(w, h.SessionCookieName, out.SetSession, int(out.SessionMaxAge/time.Second))
+	case out.ClearSession:
+		h.SessionCookies.Clear(w, h.SessionCookieName)
+	}
+}
+
+// redirect sends the browser on, with the response or the error in the query
+// or the fragment (RFC 6749 §4.1.2, §4.1.2.1).
+func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, out flow.Outcome) {
+	params := out.Params
+	if out.Err != nil {
+		params = h.errorParams(r, out.Err, params)
+	}
+	to := out.To
+	if len(params) > 0 {
+		sep := "?"
+		switch {
+		case out.Fragment:
+			sep = "#"
+		case strings.Contains(to, "?"):
+			sep = "&"
+		}
+		to += sep + encode(params)
+	}
+	found(w, to)
+}
+
+// found answers 302 without a body that would repeat the URL. http.Redirect
+// would rewrite the URL, which has to stay as the client registered it.
+func found(w http.ResponseWriter, to string) {
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusFound)
+}
+
+// errorParams adds an error to the parameters of a response.
+func (h *Handler) errorParams(r *http.Request, err error, beside url.Values) url.Values {
+	web.NoteError(r.Context(), err)
+	params := url.Values{}
+	for name, values := range beside {
+		params[name] = values
+	}
+	code, description, hint, debug := h.Errors.Describe(err)
+	params.Set("error", code)
+	params.Set("error_description", description)
+	if hint != "" {
+		params.Set("error_hint", hint)
+	}
+	if debug != "" {
+		params.Set("error_debug", debug)
+	}
+	return params
+}
+
+// encode writes a space as %20, which every client decodes, also those that
+// do not treat the response as a form.
+func encode(params url.Values) string {
+	return strings.ReplaceAll(params.Encode(), "+", "%20")
+}
+
+// show tells the user. What nobody can mend by starting over is answered at
+// once with its status; the rest goes to the operator's error page.
+func (h *Handler) show(w http.ResponseWriter, r *http.Request, err error) {
+	if web.StatusOf(err) >= http.StatusInternalServerError {
+		h.Errors.Write(w, r, web.AdminErrors, err)
+		return
+	}
+	params := h.errorParams(r, err, nil)
+	if !params.Has("error_hint") {
+		params.Set("error_hint", "")
+	}
+	sep := "?"
+	if strings.Contains(h.ErrorURL, "?") {
+		sep = "&"
+	}
+	found(w, h.ErrorURL+sep+encode(params))
+}
+
+// handleSignOut serves GET /oauth2/auth/sessions/login/revoke: it ends the
+// login session of this browser. Tokens and consents stay.
+func (h *Handler) handleSignOut(w http.ResponseWriter, r *http.Request) error {
+	web.NoStore(w)
+	if err := h.Flows.SignOut(r.Context(), h.browser(r)); err != nil {
+		return err
+	}
+	h.SessionCookies.Clear(w, h.SessionCookieName)
+	found(w, h.LogoutRedirectURL)
+	return nil
+}
