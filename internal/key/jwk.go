@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -182,15 +183,16 @@ func checkECPair(k *ecdsa.PrivateKey) error {
 
 // sameMaterial reports whether both are the same key, whatever their names.
 func (p *parsed) sameMaterial(q *parsed) bool {
-	a, okA := p.jwk.Key.(interface{ Equal(crypto.PrivateKey) bool })
-	if okA && p.private && q.private && !p.symmetric && !q.symmetric {
-		return a.Equal(q.jwk.Key)
+	switch k := p.jwk.Key.(type) {
+	case []byte:
+		other, ok := q.jwk.Key.([]byte)
+		return ok && subtle.ConstantTimeCompare(k, other) == 1
+	case interface{ Equal(crypto.PrivateKey) bool }:
+		return k.Equal(q.jwk.Key)
+	case interface{ Equal(crypto.PublicKey) bool }:
+		return k.Equal(q.jwk.Key)
 	}
-	if p.private || q.private {
-		return false
-	}
-	pa, ok := p.jwk.Key.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && pa.Equal(q.jwk.Key)
+	return false
 }
 
 // publishedKID is the kid that tokens and the published set carry: that of the
