@@ -166,6 +166,11 @@ func TestFloors(t *testing.T) {
 			}
 		}
 	}
+	for dir := range floors {
+		if !seen[dir] {
+			t.Errorf("%s has a floor and no file", dir)
+		}
+	}
 }
 
 // The table itself keeps the rule that it enforces.
