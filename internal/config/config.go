@@ -19,12 +19,11 @@ const Forever time.Duration = -1
 
 // Config is the effective configuration.
 type Config struct {
-	DataDir       string
-	DSN           oauth.Secret // never empty after Load
-	Embedded      bool         // the DSN is a SQLite file or memory, so the database is the server's own
-	Dev           bool
-	ForceHTTP     bool
-	Compatibility string
+	DataDir   string
+	DSN       oauth.Secret // never empty after Load
+	Embedded  bool         // the DSN is a SQLite file or memory, so the database is the server's own
+	Dev       bool
+	ForceHTTP bool
 
 	Log        Log
 	Serve      Serve
@@ -39,7 +38,6 @@ type Config struct {
 	Cache      Cache
 	Keys       Keys
 	Janitor    Janitor
-	ClientHTTP ClientHTTP
 
 	settings []setting // in the order of the table
 	warnings []string
@@ -115,17 +113,13 @@ type Secrets struct {
 
 // URLs are where browsers are sent, and what this server is called.
 type URLs struct {
-	Issuer       string // as every token and document spells it
-	Public       string // base of the public endpoints, without a trailing slash
-	Admin        string // base of the admin endpoints, without a trailing slash; for display, empty for a unix socket
-	Login        string // empty: the built-in page
-	Registration string
-	Consent      string
-	Logout       string
-	Error        string
-	PostLogout   string
-	DeviceVerify string
-	DeviceDone   string
+	Issuer     string // as every token and document spells it
+	Public     string // base of the public endpoints, without a trailing slash
+	Admin      string // base of the admin endpoints, without a trailing slash; for display, empty for a unix socket
+	Login      string // empty: the built-in page
+	Consent    string
+	Error      string
+	PostLogout string
 }
 
 // TTL holds lifetimes.
@@ -136,7 +130,6 @@ type TTL struct {
 	IDToken               time.Duration
 	AuthCode              time.Duration
 	RefreshToken          time.Duration // Forever: never expires
-	DeviceUserCode        time.Duration
 }
 
 // Strategies choose between ways to do one thing.
@@ -167,7 +160,6 @@ type OAuth2 struct {
 type OIDC struct {
 	SubjectTypes  []string
 	PairwiseSalt  oauth.Secret
-	Registration  bool
 	DefaultScopes []string
 }
 
@@ -177,7 +169,6 @@ type WebFinger struct {
 	JWKSURL         string
 	TokenURL        string
 	AuthURL         string
-	DeviceURL       string
 	RegistrationURL string
 	UserinfoURL     string
 	SupportedClaims []string
@@ -204,12 +195,6 @@ type Keys struct {
 // Janitor holds options of the clean-up job.
 type Janitor struct {
 	Interval time.Duration // 0: only when asked
-}
-
-// ClientHTTP holds options of requests that this server makes.
-type ClientHTTP struct {
-	RefusePrivateIPs bool
-	ExceptionURLs    []string
 }
 
 // Warnings are sentences for the operator: settings without effect, and

@@ -68,11 +68,6 @@ var storageOptions = []option{
 		bind: func(c *Config) any { return &c.ForceHTTP },
 	},
 	{
-		Key:  "compatibility",
-		Doc:  "`rc` restores what v1.0.0-rc did where this server does the saner thing by default; see docs/divergences.md.",
-		bind: func(c *Config) any { return &c.Compatibility }, Allowed: "empty or `rc`", check: oneOf("", "rc"),
-	},
-	{
 		Key: "log.level", Default: "info",
 		Doc:     "Least severe events to write.",
 		Allowed: "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `panic`",

@@ -29,13 +29,9 @@ var urlOptions = []option{
 		Allowed: webAllowed, bind: func(c *Config) any { return &c.URLs.Admin }, check: issuerAddress,
 	},
 	page("urls.login", "OAUTH2_LOGIN_URL", "Login app, which gets `login_challenge`. Empty: a page that says that this must be set; the built-in page in development mode.", func(c *Config) *string { return &c.URLs.Login }),
-	page("urls.registration", "", "Where `prompt=create` goes. Empty: `urls.login`.", func(c *Config) *string { return &c.URLs.Registration }),
 	page("urls.consent", "OAUTH2_CONSENT_URL", "Consent app, which gets `consent_challenge`. Empty: as `urls.login`.", func(c *Config) *string { return &c.URLs.Consent }),
-	page("urls.logout", "", "Logout app, which gets `logout_challenge`. Empty: a built-in page.", func(c *Config) *string { return &c.URLs.Logout }),
 	page("urls.error", "OAUTH2_ERROR_URL", "Page that shows errors which the client must not learn; gets `error`, `error_description` and `error_hint`. Empty: a built-in page.", func(c *Config) *string { return &c.URLs.Error }),
 	page("urls.post_logout_redirect", "OAUTH2_LOGOUT_REDIRECT_URL", "Where the browser goes after logout, unless the client registered its own. Empty: a built-in page.", func(c *Config) *string { return &c.URLs.PostLogout }),
-	page("urls.device.verification", "", "Device verification app. Empty: a built-in page.", func(c *Config) *string { return &c.URLs.DeviceVerify }),
-	page("urls.device.success", "", "Where the browser goes when a device was connected. Empty: a built-in page.", func(c *Config) *string { return &c.URLs.DeviceDone }),
 }
 
 func page(key, rc, doc string, at func(*Config) *string) option {
@@ -58,7 +54,6 @@ var ttlOptions = []option{
 		bind:  func(c *Config) any { return &c.TTL.RefreshToken },
 		check: func(v any) error { return foreverOr(v.(*time.Duration)) },
 	},
-	ttl("device_user_code", "15m", "", "Lifetime of device and user codes.", day, func(c *Config) *time.Duration { return &c.TTL.DeviceUserCode }),
 }
 
 // ttl is an option for a lifetime. 0 selects the default, as in the original.
@@ -200,7 +195,6 @@ var discoveryOptions = []option{
 	announced("jwks_url", "", "`jwks_uri`", func(c *Config) *string { return &c.WebFinger.JWKSURL }),
 	announced("token_url", "", "`token_endpoint`", func(c *Config) *string { return &c.WebFinger.TokenURL }),
 	announced("auth_url", "", "`authorization_endpoint`", func(c *Config) *string { return &c.WebFinger.AuthURL }),
-	announced("device_authorization_url", "", "`device_authorization_endpoint`", func(c *Config) *string { return &c.WebFinger.DeviceURL }),
 	announced("client_registration_url", "OAUTH2_CLIENT_REGISTRATION_URL", "`registration_endpoint`", func(c *Config) *string { return &c.WebFinger.RegistrationURL }),
 	announced("userinfo_url", "OIDC_DISCOVERY_USERINFO_ENDPOINT", "`userinfo_endpoint`", func(c *Config) *string { return &c.WebFinger.UserinfoURL }),
 	{

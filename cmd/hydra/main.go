@@ -1,0 +1,79 @@
+// Command hydra is an OAuth 2.0 and OpenID Connect server.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// Exit codes, as the original has them.
+const (
+	exitFailure = 1   // something went wrong while the command ran
+	exitUsage   = 255 // there is no such command or flag
+)
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errs)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(errs, "Error: %v\n", err)
+	if u, ok := errors.AsType[usageError](err); ok {
+		fmt.Fprint(errs, "\n", cmd.UsageString())
+		return u.exit
+	}
+	return exitFailure
+}
+
+// usageError is a command line that makes no sense: the usage helps.
+type usageError struct {
+	error
+	exit int
+}
+
+func rootCommand() *cobra.Command {
+	root := group("hydra", "An OAuth 2.0 and OpenID Connect server.")
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err, exitUsage} })
+	root.AddCommand(serveCommand(), migrateCommand(), configCommand(), versionCommand())
+	return root
+}
+
+// group is a command that only holds others. Alone it prints its help.
+func group(use, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), exitUsage}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+}
+
+// atMost refuses more arguments than a command takes.
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usageError{fmt.Errorf("%q takes at most %d arguments, not %d", cmd.CommandPath(), n, len(args)), exitFailure}
+		}
+		return nil
+	}
+}

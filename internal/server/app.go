@@ -1,0 +1,228 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"hydra/internal/admin"
+	"hydra/internal/client"
+	"hydra/internal/config"
+	"hydra/internal/flow"
+	"hydra/internal/key"
+	"hydra/internal/secret"
+	"hydra/internal/sqlstore"
+	"hydra/internal/token"
+	"hydra/internal/ui"
+	"hydra/internal/web"
+)
+
+// app is the program without its listeners.
+type app struct {
+	config *config.Config
+	store  *sqlstore.Store
+	watch  *key.Watch
+	ring   *key.Ring
+	keys   *key.Service
+	tokens *token.Service
+	now    func() time.Time
+
+	public, admin http.Handler
+}
+
+// build opens the storage and makes every service. This is where they meet;
+// each gets what it uses by a named field.
+func build(ctx context.Context, o Options) (_ *app, err error) {
+	store, err := openStore(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, store.Close())
+		}
+	}()
+	c := o.Config
+	metrics := newMetrics(o)
+	observe := metrics.observer(o.Log)
+
+	sealer := secret.NewSealer(c.URLs.Issuer)
+	sealer.Now = o.Now
+	watch := &key.Watch{Store: store, Staleness: c.Cache.Staleness, Now: o.Now}
+	ring := &key.Ring{
+		Store: store, Sealer: sealer, Watch: watch, Now: o.Now,
+		RotateEvery: orNever(c.Keys.SealRotation), Lives: lives,
+	}
+	if err := openRing(ctx, c, ring, o.Log); err != nil {
+		return nil, err
+	}
+	keys := &key.Service{Store: store, Sealer: sealer, Watch: watch, Now: o.Now, AnnounceFor: c.Keys.AnnounceFor}
+	if err := keys.Ensure(ctx, token.IDTokenSet, signingAlg); err != nil {
+		return nil, err
+	}
+	if c.Strategies.AccessToken == "jwt" {
+		if err := keys.Ensure(ctx, token.AccessTokenSet, signingAlg); err != nil {
+			return nil, err
+		}
+	}
+	clients := &client.Service{
+		Store: store, Replays: store, Watch: watch, Now: o.Now, Observe: observe,
+		Options: clientOptions(c),
+	}
+	tokens := &token.Service{
+		Store: store, Clients: clients, Keys: keys, Sealer: sealer, Now: o.Now, Observe: observe,
+		Options: tokenOptions(c),
+	}
+	flows := &flow.Service{
+		Store: store, Clients: clients, Tokens: tokens, Sealer: sealer, Now: o.Now, Observe: observe,
+		Options: flowOptions(c),
+	}
+	a := &app{config: c, store: store, watch: watch, ring: ring, keys: keys, tokens: tokens, now: o.Now}
+
+	errs := &web.Errors{ShareDebug: c.OAuth2.ExposeInternalErrors || c.Dev}
+	edge := func(port string, l config.Listener) func(http.Handler) http.Handler {
+		return func(h http.Handler) http.Handler { return a.edge(h, port, l, o, errs, metrics) }
+	}
+	adminMux := &web.Mux{}
+	(&admin.Handler{Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Errors: errs}).Routes(adminMux)
+	adminMux.Handle("GET /health/alive", web.Alive())
+	adminMux.Handle("GET /health/ready", web.Ready(store.Ping, true))
+	adminMux.Handle("GET /version", web.Version(o.Version))
+	adminMux.Handle("GET /metrics/prometheus", metrics.handler)
+	a.admin = edge("admin", c.Serve.Admin)(cors(c.Serve.Admin.CORS).Plain(adminMux))
+
+	publicMux := &web.Mux{}
+	publicHandler(c, errs, clients, keys, tokens, flows).Routes(publicMux)
+	wrap := edge("public", c.Serve.Public)
+	api := belowIssuer(c.URLs.Public, publicMux)
+	a.public = wrap(api)
+	if c.Dev {
+		pages := ui.New(ui.Config{
+			Public: a.public, Admin: a.admin, PublicURL: c.URLs.Public, Issuer: c.URLs.Issuer, Now: o.Now,
+			Report: func(ctx context.Context, err error) { web.NoteError(ctx, err) },
+		})
+		a.public = wrap(belowIssuer(c.URLs.Public, withPages(pages.Handler(), publicMux)))
+	}
+	return a, nil
+}
+
+// signingAlg is what a set gets that has no key yet: OpenID Connect demands
+// that everybody understands it.
+const signingAlg = "RS256"
+
+// lives bounds how long the values of a kind can live, so that their keys can
+// go. Values of the kinds that are missing may live for ever: a client can
+// have lifespans of its own. The bounds are what the options allow, since the
+// option may have been set to more when the value was made.
+var lives = map[secret.Kind]time.Duration{
+	secret.Code:             48 * time.Hour,
+	secret.LoginChallenge:   24 * time.Hour,
+	secret.LoginVerifier:    24 * time.Hour,
+	secret.ConsentChallenge: 24 * time.Hour,
+	secret.ConsentVerifier:  24 * time.Hour,
+	secret.LogoutChallenge:  24 * time.Hour,
+	secret.LogoutVerifier:   24 * time.Hour,
+	secret.DeviceCode:       24 * time.Hour,
+	secret.DeviceChallenge:  24 * time.Hour,
+	secret.DeviceVerifier:   24 * time.Hour,
+	secret.SessionCookie:    180 * 24 * time.Hour,
+	secret.PageToken:        24 * time.Hour,
+}
+
+// orNever turns the option's 0, which means never, into what the ring takes
+// for it.
+func orNever(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
+}
+
+// edge wraps a port's routes with what every request gets.
+func (a *app) edge(h http.Handler, port string, l config.Listener, o Options, errs *web.Errors, m *metrics) http.Handler {
+	events := &web.Events{Log: o.Log, Metrics: m.http, Errors: errs, Now: o.Now, Port: port}
+	guard := &web.Edge{
+		RequireHTTPS: len(l.TLS.TermFrom) > 0 && !a.config.PlainHTTP(),
+		Trusted:      l.TLS.TermFrom, Errors: errs,
+	}
+	return web.Chain(h,
+		events.Wrap, web.SecurityHeaders, guard.Wrap, web.LimitBody(maxBody),
+		func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				h.ServeHTTP(w, r.WithContext(a.watch.Scope(r.Context())))
+			})
+		})
+}
+
+// maxBody bounds every request's body; most handlers have a smaller bound.
+const maxBody = 2 << 20
+
+// belowIssuer lets the routes be called with and without the path of the
+// public URL in front: a proxy may take it away or leave it there. The
+// metadata of RFC 8414 §3 has the path at its end.
+func belowIssuer(publicURL string, h http.Handler) http.Handler {
+	_, rest, _ := strings.Cut(publicURL, "://")
+	_, path, ok := strings.Cut(rest, "/")
+	if !ok || path == "" {
+		return h
+	}
+	path = "/" + path
+	stripped := http.StripPrefix(path, h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch p := r.URL.EscapedPath(); {
+		case strings.HasPrefix(p, path+"/"):
+			stripped.ServeHTTP(w, r)
+		case p == metadata+path || p == metadata+path+"/":
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = metadata, ""
+			h.ServeHTTP(w, r)
+		default:
+			h.ServeHTTP(w, r)
+		}
+	})
+}
+
+const metadata = "/.well-known/oauth-authorization-server"
+
+// withPages puts the development pages beside the API.
+func withPages(pages, api http.Handler) http.Handler {
+	var mux http.ServeMux
+	for _, p := range ui.Patterns() {
+		mux.Handle(p, pages)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}
+
+// metrics are what the operator's Prometheus reads.
+type metrics struct {
+	http    *web.Metrics
+	events  *prometheus.CounterVec
+	handler http.Handler
+}
+
+func newMetrics(o Options) *metrics {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	labelled := prometheus.WrapRegistererWith(prometheus.Labels{
+		"app": "hydra", "version": o.Version, "hash": o.Commit, "buildTime": o.BuildTime,
+	}, registry)
+	m := &metrics{
+		http:    web.NewMetrics(labelled),
+		events:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hydra_events_total", Help: "Events that an operator may want to see, such as replays and revocations."}, []string{"event"}),
+		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}),
+	}
+	labelled.MustRegister(m.events)
+	return m
+}

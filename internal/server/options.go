@@ -1,0 +1,175 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"hydra/internal/client"
+	"hydra/internal/config"
+	"hydra/internal/flow"
+	"hydra/internal/key"
+	"hydra/internal/oauth"
+	"hydra/internal/public"
+	"hydra/internal/token"
+	"hydra/internal/web"
+)
+
+// The configuration as each service wants it.
+
+func clientOptions(c *config.Config) client.Options {
+	o := client.Options{
+		Audiences:        []string{c.URLs.Issuer, tokenURL(c)},
+		DefaultScope:     strings.Join(c.OIDC.DefaultScopes, " "),
+		SubjectTypes:     c.OIDC.SubjectTypes,
+		PBKDF2Iterations: c.OAuth2.PBKDF2Iterations,
+	}
+	return o
+}
+
+// tokenURL is the token endpoint as clients know it.
+func tokenURL(c *config.Config) string {
+	if c.WebFinger.TokenURL != "" {
+		return c.WebFinger.TokenURL
+	}
+	return c.URLs.Public + "/oauth2/token"
+}
+
+func tokenOptions(c *config.Config) token.Options {
+	return token.Options{
+		Issuer:                   c.URLs.Issuer,
+		AccessLifespan:           c.TTL.AccessToken,
+		IDLifespan:               c.TTL.IDToken,
+		RefreshLifespan:          c.TTL.RefreshToken,
+		GracePeriod:              c.OAuth2.RotationGracePeriod,
+		GraceUses:                int64(c.OAuth2.RotationGraceReuseCount),
+		AccessTokenStrategy:      c.Strategies.AccessToken,
+		AccessTokenProfile:       c.Strategies.JWTProfile,
+		ScopeClaim:               c.Strategies.JWTScopeClaim,
+		ExcludeNotBefore:         c.OAuth2.ExcludeNotBefore,
+		TopLevelClaims:           c.OAuth2.AllowedTopLevelClaims,
+		UnmirroredClaims:         !c.OAuth2.MirrorTopLevelClaims,
+		ScopeStrategy:            scopes(c),
+		DefaultGrantAllowedScope: c.OAuth2.DefaultGrantAllowedScope,
+		UserinfoRequiresOpenID:   c.OAuth2.UserinfoRequiresOpenID,
+	}
+}
+
+// scopes is the configured strategy. The option allows none that has no name.
+func scopes(c *config.Config) oauth.ScopeStrategy {
+	s, ok := oauth.ScopeStrategyNamed(c.Strategies.Scope)
+	if !ok {
+		panic("server: the configuration let " + c.Strategies.Scope + " through")
+	}
+	return s
+}
+
+func flowOptions(c *config.Config) flow.Options {
+	return flow.Options{
+		Issuer:            c.URLs.Issuer,
+		PublicURL:         c.URLs.Public,
+		LoginURL:          page(c, c.URLs.Login, "/oauth2/fallbacks/consent", "/dev/login"),
+		ConsentURL:        page(c, c.URLs.Consent, "/oauth2/fallbacks/consent", "/dev/consent"),
+		FlowTTL:           c.TTL.LoginConsentRequest,
+		CodeTTL:           c.TTL.AuthCode,
+		SessionTTL:        c.TTL.AuthenticationSession,
+		Scopes:            scopes(c),
+		MinState:          c.OAuth2.MinStateNonceLength,
+		MinNonce:          c.OAuth2.MinStateNonceLength,
+		PKCEForAll:        c.OAuth2.PKCEEnforced,
+		PKCEForPublic:     c.OAuth2.PKCEEnforcedPublic,
+		InsecureRedirects: c.PlainHTTP(),
+		MaxSealedChars:    c.Flow.MaxSealedChars,
+	}
+}
+
+// page returns the address of a configured page; a path is one of this
+// server. Without one it is the built-in page, in development mode the other.
+func page(c *config.Config, configured, fallback, dev string) string {
+	switch {
+	case configured != "" && !strings.HasPrefix(configured, "/"):
+		return configured
+	case configured != "":
+		return c.URLs.Public + configured
+	case c.Dev && dev != "":
+		return c.URLs.Public + dev
+	}
+	return c.URLs.Public + fallback
+}
+
+func publicHandler(c *config.Config, errs *web.Errors, clients *client.Service, keys *key.Service, tokens *token.Service, flows *flow.Service) *public.Handler {
+	flowCookies := web.Cookies{
+		Secure:   c.HTTPS() || c.Dev && c.Serve.Cookies.Secure,
+		Domain:   c.Serve.Cookies.Domain,
+		SameSite: sameSite(c.Serve.Cookies.SameSite),
+	}
+	sessionCookies := flowCookies
+	sessionCookies.Path = c.Serve.Cookies.SessionPath
+	return &public.Handler{
+		Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Errors: errs,
+		SessionCookies: sessionCookies, SessionCookieName: c.Serve.Cookies.SessionName,
+		FlowCookies: flowCookies, FlowCookieName: c.Serve.Cookies.FlowName, FlowTTL: c.TTL.LoginConsentRequest,
+		Options:           publicOptions(c),
+		ErrorURL:          page(c, c.URLs.Error, "/oauth2/fallbacks/error", "/dev/error"),
+		LogoutRedirectURL: page(c, c.URLs.PostLogout, "/oauth2/fallbacks/logout", "/dev/logged-out"),
+	}
+}
+
+func publicOptions(c *config.Config) public.Options {
+	sets := []string{token.AccessTokenSet}
+	for _, s := range c.WebFinger.BroadcastKeys {
+		if !slices.Contains(sets, s) {
+			sets = append(sets, s)
+		}
+	}
+	return public.Options{
+		Issuer: c.URLs.Issuer, PublicURL: c.URLs.Public,
+		Announce: public.Endpoints{
+			Authorization: c.WebFinger.AuthURL, Token: c.WebFinger.TokenURL, Userinfo: c.WebFinger.UserinfoURL,
+			JWKS: c.WebFinger.JWKSURL, Registration: c.WebFinger.RegistrationURL,
+		},
+		Claims: c.WebFinger.SupportedClaims, Scopes: c.WebFinger.SupportedScopes, SubjectTypes: c.OIDC.SubjectTypes,
+		JWKSSets: sets,
+		// Half of the time that a key is announced, so that whoever asked just
+		// before asks again in time.
+		JWKSMaxAge: c.Keys.AnnounceFor / 2,
+		CORS:       cors(c.Serve.Public.CORS),
+	}
+}
+
+func sameSite(name string) http.SameSite {
+	switch name {
+	case "Strict":
+		return http.SameSiteStrictMode
+	case "Lax":
+		return http.SameSiteLaxMode
+	}
+	return http.SameSiteNoneMode
+}
+
+func cors(c config.CORS) web.CORS {
+	return web.CORS{
+		Enabled: c.Enabled, Origins: c.AllowedOrigins, Methods: c.AllowedMethods, Headers: c.AllowedHeaders,
+		Exposed: c.ExposedHeaders, Credentials: c.AllowCredentials, MaxAge: c.MaxAge, AllWhenEmpty: true,
+	}
+}
+
+// observer counts events and writes them to the log.
+func (m *metrics) observer(log *slog.Logger) oauth.Observer {
+	return func(ctx context.Context, e oauth.Event) {
+		m.events.WithLabelValues(e.Name).Inc()
+		attrs := []slog.Attr{slog.String("event", e.Name), slog.String("request_id", web.RequestID(ctx))}
+		if e.ClientID != "" {
+			attrs = append(attrs, slog.String("client_id", e.ClientID))
+		}
+		if e.Grant != (oauth.ID{}) {
+			attrs = append(attrs, slog.String("grant", e.Grant.String()))
+		}
+		if e.Detail != "" {
+			attrs = append(attrs, slog.String("detail", e.Detail))
+		}
+		log.LogAttrs(ctx, slog.LevelInfo, "event", attrs...)
+	}
+}
