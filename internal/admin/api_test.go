@@ -22,6 +22,7 @@ import (
 	"hydra/internal/oauth"
 	"hydra/internal/secret"
 	"hydra/internal/storetest"
+	"hydra/internal/token"
 	"hydra/internal/web"
 )
 
@@ -36,6 +37,7 @@ type api struct {
 	url     string
 	clients *client.Service
 	keys    *key.Service
+	tokens  *token.Service
 	now     *atomic.Pointer[time.Time]
 }
 
@@ -48,11 +50,19 @@ func newAPI(t *testing.T) *api {
 	watch := &key.Watch{Store: store, Staleness: time.Second, Now: now}
 	sealer := secret.NewSealer("https://op.example/")
 	sealer.Now = now
-	sealer.Use([]secret.DataKey{{KID: 1, Kind: secret.Row, Key: [32]byte{1}, ActiveFrom: noon.Add(-time.Hour)}})
+	var ring []secret.DataKey
+	for i, kind := range secret.Kinds() {
+		ring = append(ring, secret.DataKey{KID: uint32(i + 1), Kind: kind, Key: [32]byte{byte(i + 1)}, ActiveFrom: noon.Add(-time.Hour)})
+	}
+	sealer.Use(ring)
 	a.clients = &client.Service{Store: store, Replays: store, Watch: watch, Now: now}
 	a.keys = &key.Service{Store: store, Sealer: sealer, Watch: watch, Now: now}
+	a.tokens = &token.Service{
+		Store: store, Clients: a.clients, Keys: a.keys, Sealer: sealer, Now: now,
+		Options: token.Options{Issuer: "https://op.example/", AccessLifespan: time.Hour},
+	}
 	mux := new(web.Mux)
-	(&Handler{Clients: a.clients, Keys: a.keys, Errors: new(web.Errors)}).Routes(mux)
+	(&Handler{Clients: a.clients, Keys: a.keys, Tokens: a.tokens, Errors: new(web.Errors)}).Routes(mux)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	a.url = server.URL
@@ -78,9 +88,17 @@ type answer struct {
 // call sends a request; the body is JSON as it stands.
 func (a *api) call(method, path, body string) answer {
 	a.t.Helper()
+	return a.send(method, path, "", body)
+}
+
+func (a *api) send(method, path, contentType, body string) answer {
+	a.t.Helper()
 	r, err := http.NewRequestWithContext(a.t.Context(), method, a.url+path, strings.NewReader(body))
 	if err != nil {
 		a.t.Fatal(err)
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
 	}
 	response, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {

@@ -208,6 +208,38 @@ func TestClientsOneByOne(t *testing.T) {
 	a.call("POST", "/clients", `{"jwks":{}}`).is(201)
 }
 
+// Contract case 215: the tokens of a deleted client are dead, also when
+// another client gets its id.
+func TestDeleteClientEndsItsTokens(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	const body = `{"client_id":"c","grant_types":["client_credentials"]}`
+	a.call("POST", "/clients", body).is(201)
+	c, err := a.clients.Client(t.Context(), "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued, err := a.tokens.Exchange(t.Context(), c, url.Values{"grant_type": {"client_credentials"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := url.Values{"token": {string(issued.AccessToken)}}.Encode()
+	active := func() any {
+		return a.send("POST", "/oauth2/introspect", "application/x-www-form-urlencoded", form).is(200).object()["active"]
+	}
+	if got := active(); got != true {
+		t.Fatalf("before: active = %v", got)
+	}
+	a.call("DELETE", "/clients/c", "").is(204)
+	if got := active(); got != false {
+		t.Errorf("after the deletion: active = %v", got)
+	}
+	a.call("POST", "/clients", body).is(201)
+	if got := active(); got != false {
+		t.Errorf("under a new client with the id: active = %v", got)
+	}
+}
+
 // Contract cases 202 to 207 and 212; what the body may not be.
 func TestClientsRefused(t *testing.T) {
 	t.Parallel()
