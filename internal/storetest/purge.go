@@ -1,0 +1,179 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"hydra/internal/oauth"
+)
+
+var purgeChecks = []check{
+	{"it deletes what nothing points to, and keeps the rest", purgeGrants},
+	{"it takes every group of rows", purgeGroups},
+	{"it never looks at more than limit rows", purgeLimit},
+	{"what was kept does not hide what follows", purgeProgress},
+	{"nonsense is refused", purgeNonsense},
+}
+
+var later = noon.Add(24 * time.Hour)
+
+func purgeGrants(t *testing.T, f *fixture) {
+	c := f.addClient(t, "app")
+	gone := f.addClient(t, "gone")
+	for _, test := range []struct {
+		name string
+		edit func(*oauth.Grant)
+		want string
+	}{
+		{"everything has passed", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt = noon, noon }, "deleted"},
+		{"ended and revoked, values passed", func(g *oauth.Grant) {
+			g.ExpiresAt, g.PurgeAt, g.EndedAt, g.RevokedAt = noon, noon, noon, noon
+		}, "deleted"},
+		{"no appointment was ever made", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt = time.Time{}, time.Time{} }, "deleted"},
+		{"client deleted", func(g *oauth.Grant) { g.ClientUID, g.ExpiresAt, g.PurgeAt = gone.UID, oauth.Never, noon }, "deleted"},
+		{"remembered no longer", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt, g.ConsentUntil = noon, noon, noon }, "deleted"},
+		{"remembered, but revoked", func(g *oauth.Grant) {
+			g.ExpiresAt, g.PurgeAt, g.ConsentUntil, g.RevokedAt = noon, noon, oauth.Never, noon
+		}, "deleted"},
+		{"a value lives", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt = noon.Add(time.Microsecond), noon }, "again"},
+		{"revoked, but a value lives", func(g *oauth.Grant) {
+			g.ExpiresAt, g.PurgeAt, g.RevokedAt = noon.Add(time.Hour), noon, noon
+		}, "again"},
+		{"a value lives for ever", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt = oauth.Never, noon }, "again"},
+		{"remembered", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt, g.ConsentUntil = noon, noon, oauth.Never }, "again"},
+		{"appointment to come", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt = noon, noon.Add(time.Microsecond) }, "untouched"},
+		{"appointment never", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt = noon, oauth.Never }, "untouched"},
+	} {
+		g := openGrant(c.UID)
+		g.ID = bucketID(5)
+		test.edit(g)
+		must(t, f.AddGrant(t.Context(), g, oauth.Standing{Now: noon}))
+		if g.ClientUID == gone.UID {
+			must(t, f.DeleteClient(t.Context(), "gone", noon))
+		}
+		deleted, seen, err := f.Purge(t.Context(), oauth.ExpiredGrants, 5, noon, later, 100)
+		must(t, err)
+		wantSeen, wantDeleted := 1, 0
+		switch test.want {
+		case "deleted":
+			wantDeleted = 1
+		case "untouched":
+			wantSeen = 0
+		}
+		if deleted != wantDeleted || seen != wantSeen {
+			t.Errorf("%s: Purge() = %d, %d, want %d, %d", test.name, deleted, seen, wantDeleted, wantSeen)
+		}
+		row, err := f.Grant(t.Context(), g.ID)
+		switch {
+		case test.want == "deleted":
+			wantErr(t, test.name, err, oauth.ErrNotFound)
+		case err != nil:
+			t.Errorf("%s: %v", test.name, err)
+		case test.want == "again" && !row.PurgeAt.Equal(later), test.want == "untouched" && !row.PurgeAt.Equal(g.PurgeAt):
+			t.Errorf("%s: the appointment is at %v", test.name, row.PurgeAt)
+		}
+	}
+}
+
+func purgeGroups(t *testing.T, f *fixture) {
+	client := newID()
+	for what, group := range map[oauth.Expiring]struct {
+		add  func(id oauth.ID, expires time.Time) error
+		look func(id oauth.ID) error
+	}{
+		oauth.ExpiredSessions: {
+			func(id oauth.ID, at time.Time) error {
+				return f.PutSession(t.Context(), &oauth.Session{ID: id, ExpiresAt: at, PurgeAt: noon}, oauth.ID{})
+			},
+			func(id oauth.ID) error { _, err := f.Session(t.Context(), id); return err },
+		},
+		oauth.ExpiredRequests: {
+			func(id oauth.ID, at time.Time) error {
+				return f.AddRequest(t.Context(), &oauth.StoredRequest{ID: id, ExpiresAt: at, PurgeAt: noon})
+			},
+			func(id oauth.ID) error { _, err := f.Request(t.Context(), id); return err },
+		},
+		oauth.ExpiredReplays: {
+			func(id oauth.ID, at time.Time) error { return f.AddReplay(t.Context(), id, at) },
+			func(id oauth.ID) error {
+				if err := f.AddReplay(t.Context(), id, oauth.Never); !errors.Is(err, oauth.ErrExists) {
+					return oauth.ErrNotFound
+				}
+				return nil
+			},
+		},
+		oauth.ExpiredRevokedTokens: {
+			func(id oauth.ID, at time.Time) error { return f.RevokeToken(t.Context(), id, client, at, 100) },
+			func(id oauth.ID) error {
+				if _, listed, err := f.MachineToken(t.Context(), id, client); err != nil || !listed {
+					return errors.Join(err, oauth.ErrNotFound)
+				}
+				return nil
+			},
+		},
+	} {
+		past, lives, other := bucketID(15), bucketID(15), bucketID(0)
+		must(t, group.add(past, noon))
+		must(t, group.add(lives, noon.Add(time.Microsecond)))
+		must(t, group.add(other, noon))
+		deleted, _, err := f.Purge(t.Context(), what, 15, noon, later, 100)
+		if deleted != 1 || err != nil {
+			t.Errorf("%s: Purge() deleted %d, %v, want 1", what, deleted, err)
+		}
+		wantErr(t, string(what)+": what has expired", group.look(past), oauth.ErrNotFound)
+		must(t, group.look(lives))
+		must(t, group.look(other))
+	}
+}
+
+func purgeLimit(t *testing.T, f *fixture) {
+	for range 25 {
+		must(t, f.AddReplay(t.Context(), bucketID(3), noon))
+	}
+	for i, want := range []int{10, 10, 5, 0} {
+		deleted, seen, err := f.Purge(t.Context(), oauth.ExpiredReplays, 3, noon, later, 10)
+		if deleted != want || seen != want || err != nil {
+			t.Errorf("call %d: Purge() = %d, %d, %v, want %d", i, deleted, seen, err, want)
+		}
+	}
+}
+
+func purgeProgress(t *testing.T, f *fixture) {
+	c := f.addClient(t, "app")
+	for i := range 30 { // in the order of their appointments, two of three stay
+		f.addGrant(t, c.UID, func(g *oauth.Grant) {
+			g.ID, g.PurgeAt, g.ExpiresAt = bucketID(7), noon.Add(time.Duration(i-30)*time.Second), oauth.Never
+			if i%3 == 0 {
+				g.ExpiresAt = noon
+			}
+		})
+	}
+	total, looked := 0, 0
+	for range 10 {
+		deleted, seen, err := f.Purge(t.Context(), oauth.ExpiredGrants, 7, noon, later, 7)
+		must(t, err)
+		if seen > 7 || deleted > seen {
+			t.Errorf("Purge() = %d, %d with a limit of 7", deleted, seen)
+		}
+		total, looked = total+deleted, looked+seen
+		if seen == 0 {
+			break
+		}
+	}
+	if total != 10 || looked != 30 {
+		t.Errorf("%d deleted of %d looked at, want 10 of 30", total, looked)
+	}
+}
+
+func purgeNonsense(t *testing.T, f *fixture) {
+	if _, _, err := f.Purge(t.Context(), "clients", 0, noon, later, 10); err == nil {
+		t.Error("an unknown group was purged")
+	}
+	if _, _, err := f.Purge(t.Context(), oauth.ExpiredGrants, 0, noon, noon, 10); err == nil {
+		t.Error("an appointment that is not later would be looked at for ever")
+	}
+	if deleted, seen, err := f.Purge(t.Context(), oauth.ExpiredGrants, 0, noon, later, 0); deleted != 0 || seen != 0 || err != nil {
+		t.Errorf("Purge() of no rows = %d, %d, %v", deleted, seen, err)
+	}
+}

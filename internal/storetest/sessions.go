@@ -1,0 +1,116 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"hydra/internal/oauth"
+)
+
+var sessionChecks = []check{
+	{"everything comes back", sessionRoundTrip},
+	{"an accept again replaces it while it lives", sessionReplaced},
+	{"an ended session stays ended", sessionEnded},
+	{"a flow that was paid out or died makes no session", sessionSpentFlow},
+	{"all of a subject end", sessionsOfSubject},
+	{"an end is not undone by racing accepts", sessionEndRace},
+}
+
+func sessionRoundTrip(t *testing.T, f *fixture) {
+	want := f.addSession(t, newID())
+	got, err := f.Session(t.Context(), want.ID)
+	must(t, err)
+	wantSame(t, "session", got, want)
+	_, err = f.Session(t.Context(), newID())
+	wantErr(t, "Session()", err, oauth.ErrNotFound)
+	bare := &oauth.Session{ID: newID(), AuthenticatedAt: noon}
+	must(t, f.PutSession(t.Context(), bare, oauth.ID{}))
+	got, err = f.Session(t.Context(), bare.ID)
+	must(t, err)
+	wantSame(t, "bare session", got, bare)
+}
+
+func sessionReplaced(t *testing.T, f *fixture) {
+	first := f.addSession(t, newID())
+	second := *first
+	second.SubjectKey, second.AuthenticatedAt, second.ExpiresAt, second.Data = newID(), noon.Add(time.Minute), oauth.Never, []byte("anew")
+	must(t, f.PutSession(t.Context(), &second, newID()))
+	got, err := f.Session(t.Context(), first.ID)
+	must(t, err)
+	wantSame(t, "session", got, &second)
+}
+
+func sessionEnded(t *testing.T, f *fixture) {
+	s := f.addSession(t, newID())
+	must(t, f.EndSession(t.Context(), s.ID, noon))
+	must(t, f.EndSession(t.Context(), s.ID, noon.Add(time.Hour)))
+	must(t, f.EndSession(t.Context(), newID(), noon))
+	wantErr(t, "PutSession()", f.PutSession(t.Context(), s, newID()), oauth.ErrUsed)
+	got, err := f.Session(t.Context(), s.ID)
+	must(t, err)
+	if !got.EndedAt.Equal(noon) {
+		t.Errorf("ended at %v, want the first end", got.EndedAt)
+	}
+}
+
+func sessionSpentFlow(t *testing.T, f *fixture) {
+	c := f.addClient(t, "app")
+	put := func(flow oauth.ID, id oauth.ID) error {
+		return f.PutSession(t.Context(), &oauth.Session{ID: id, ExpiresAt: oauth.Never, PurgeAt: oauth.Never}, flow)
+	}
+	open := f.addGrant(t, c.UID, nil)
+	id := newID()
+	must(t, put(open.ID, id))
+	f.spend(t, open)
+	wantErr(t, "PutSession() again after the payout", put(open.ID, id), oauth.ErrUsed)
+	wantErr(t, "PutSession() after the payout", put(open.ID, newID()), oauth.ErrUsed)
+	for name, edit := range map[string]func(*oauth.Grant){
+		"front":   func(g *oauth.Grant) { g.FrontAt = noon },
+		"ended":   func(g *oauth.Grant) { g.EndedAt = noon },
+		"revoked": func(g *oauth.Grant) { g.RevokedAt = noon },
+	} {
+		g := f.addGrant(t, c.UID, edit)
+		id := newID()
+		wantErr(t, "PutSession(): "+name, put(g.ID, id), oauth.ErrUsed)
+		_, err := f.Session(t.Context(), id)
+		wantErr(t, "Session(): "+name, err, oauth.ErrNotFound)
+	}
+}
+
+func sessionsOfSubject(t *testing.T, f *fixture) {
+	subject := newID()
+	a, b, ended := f.addSession(t, subject), f.addSession(t, subject), f.addSession(t, subject)
+	other := f.addSession(t, newID())
+	must(t, f.EndSession(t.Context(), ended.ID, noon))
+	for _, want := range []int{2, 0} {
+		if n, err := f.EndSessions(t.Context(), subject, noon.Add(time.Minute)); n != want || err != nil {
+			t.Errorf("EndSessions() = %d, %v, want %d", n, err, want)
+		}
+	}
+	for _, s := range []*oauth.Session{a, b, other} {
+		got, err := f.Session(t.Context(), s.ID)
+		must(t, err)
+		if got.EndedAt.IsZero() != (s == other) {
+			t.Errorf("ended at %v", got.EndedAt)
+		}
+	}
+	if n, err := f.EndSessions(t.Context(), oauth.ID{}, noon); n != 0 || err != nil {
+		t.Errorf("EndSessions() of no subject = %d, %v", n, err)
+	}
+}
+
+func sessionEndRace(t *testing.T, f *fixture) {
+	s := f.addSession(t, newID())
+	race(t, oauth.ErrUsed, func(ctx context.Context, n int) error {
+		if n == contenders/2 {
+			return f.EndSession(ctx, s.ID, noon)
+		}
+		return f.PutSession(ctx, s, newID())
+	})
+	got, err := f.Session(t.Context(), s.ID)
+	must(t, err)
+	if got.EndedAt.IsZero() {
+		t.Error("a racing accept brought an ended session back")
+	}
+}
