@@ -181,3 +181,23 @@ func (s *Service) Rotate(ctx context.Context, set, alg string) error {
 	}
 	return nil
 }
+
+// RotateOlder rotates the set if its newest signing key is at least as old as
+// the age, to a key of the same algorithm. A set that does not sign is left
+// alone.
+func (s *Service) RotateOlder(ctx context.Context, set string, age time.Duration) error {
+	ks, err := s.load(ctx, set)
+	if err != nil {
+		return err
+	}
+	for _, k := range ks.keys { // newest first
+		if !k.private || k.alg == "" {
+			continue
+		}
+		if s.now().Before(k.row.CreatedAt.Add(age)) {
+			return nil
+		}
+		return s.Rotate(ctx, set, k.alg)
+	}
+	return nil
+}

@@ -376,6 +376,39 @@ func TestServiceRotates(t *testing.T) {
 	}
 }
 
+func TestRotateOlder(t *testing.T) {
+	t.Parallel()
+	s, m, c := newService(t)
+	rotate := func() {
+		t.Helper()
+		if err := s.RotateOlder(t.Context(), "set", time.Hour); err != nil {
+			t.Errorf("RotateOlder() = %v", err)
+		}
+	}
+	rotate()
+	mustGenerate(t, s, "set", "HS256", "hs")
+	rotate()
+	if len(m.keys) != 1 {
+		t.Errorf("a set that does not sign has %d keys now, want 1", len(m.keys))
+	}
+	mustGenerate(t, s, "set", "ES384", "first")
+	c.add(time.Hour - time.Microsecond)
+	mustGenerate(t, s, "set", "HS256", "hs2") // neither its age nor its algorithm count
+	rotate()
+	if len(m.keys) != 4 {
+		t.Errorf("%d keys before the time, want 4", len(m.keys))
+	}
+	c.add(2 * time.Microsecond)
+	rotate()
+	rotate()
+	if len(m.keys) != 6 {
+		t.Errorf("%d keys after the time, want 6", len(m.keys))
+	}
+	if alg, err := s.SigningAlg(t.Context(), "set"); err != nil || alg != "ES384" || kidOf(t, mustSign(t, s, "set")) == "public:first" {
+		t.Errorf("signs with the old key or with %s, %v", alg, err)
+	}
+}
+
 // The cache is filled once, follows a change within the staleness bound and
 // costs nothing in between.
 func TestKeySetsAreCached(t *testing.T) {
