@@ -10,6 +10,7 @@ import (
 
 	"hydra/internal/oauth"
 	"hydra/internal/secret"
+	"hydra/internal/token"
 )
 
 // ConsentRequest is what the consent app is asked (contract §4.3).
@@ -138,8 +139,8 @@ func (s *Service) grant(c *carried, req *oauth.Request, a AcceptConsent, now tim
 		g.RememberKey = s.rememberKey(c.ClientUID, c.Login.Subject)
 		g.ConsentUntil = rememberUntil(c.RequestedAt, a.RememberFor)
 	}
-	g.ExpiresAt = later(g.CodeExpiresAt, g.ConsentUntil)
-	g.PurgeAt = appointment(g.ExpiresAt, now)
+	g.ExpiresAt = g.CodeExpiresAt // of its values; the consent's own end stands beside it
+	g.PurgeAt = token.Appointment(later(g.ExpiresAt, g.ConsentUntil), now)
 	data, err := s.Tokens.SealData(id, s.grantData(c, req, a))
 	g.Data = data
 	return g, err
@@ -159,16 +160,6 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// purgeAtMost is the longest time for which nobody looks whether a row can go.
-const purgeAtMost = 30 * 24 * time.Hour
-
-func appointment(end, now time.Time) time.Time {
-	if far := now.Add(purgeAtMost); end.After(far) {
-		return far
-	}
-	return end.Add(lag)
 }
 
 func (s *Service) grantData(c *carried, req *oauth.Request, a AcceptConsent) *oauth.GrantData {

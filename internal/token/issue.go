@@ -135,15 +135,15 @@ func (p *payout) spend(grace time.Duration) oauth.CodeSpend {
 		RotationID:       p.rotation,
 		RefreshExpiresAt: p.refreshExpires(),
 		ExpiresAt:        expires,
-		PurgeAt:          appointment(expires, p.now),
+		PurgeAt:          Appointment(expires, p.now),
 	}
 }
 
-// appointment is when the clean-up looks at a row whose values have expired
+// Appointment is when the clean-up looks at a row whose values have expired
 // by then. It is rounded up coarsely, so that not every refresh moves an
 // index entry; a row without an end is looked at once a month, as it may have
 // been ended meanwhile.
-func appointment(expires, now time.Time) time.Time {
+func Appointment(expires, now time.Time) time.Time {
 	const margin = 10 * time.Minute
 	left := expires.Sub(now)
 	switch {

@@ -115,14 +115,14 @@ func TestAppointment(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(left), func(t *testing.T) {
 			expires := noon.Add(left)
-			at := appointment(expires, noon)
+			at := Appointment(expires, noon)
 			if late := at.Sub(expires); late < 10*time.Minute || late > max(left, 16*time.Minute) {
 				t.Errorf("%v after the end", late)
 			}
 		})
 	}
 	for _, end := range []time.Time{oauth.Never, noon.Add(365 * 24 * time.Hour)} {
-		if at := appointment(end, noon); at.Before(noon.Add(29*24*time.Hour)) || at.After(noon.Add(32*24*time.Hour)) {
+		if at := Appointment(end, noon); at.Before(noon.Add(29*24*time.Hour)) || at.After(noon.Add(32*24*time.Hour)) {
 			t.Errorf("a row that lives until %v is looked at after %v", end, at.Sub(noon))
 		}
 	}
@@ -130,7 +130,7 @@ func TestAppointment(t *testing.T) {
 	moves, last := 0, time.Time{}
 	for m := range 24 * 60 {
 		now := noon.Add(time.Duration(m) * time.Minute)
-		if at := appointment(now.Add(29*24*time.Hour), now); !at.Equal(last) {
+		if at := Appointment(now.Add(29*24*time.Hour), now); !at.Equal(last) {
 			moves, last = moves+1, at
 		}
 	}

@@ -221,7 +221,7 @@ func (s *Service) rotate(ctx context.Context, p payout, t refreshPayload, how re
 		AccessFloor:      floor,
 		RefreshExpiresAt: p.refreshExpires(),
 		ExpiresAt:        expires,
-		PurgeAt:          appointment(expires, p.now),
+		PurgeAt:          Appointment(expires, p.now),
 	})
 	if err != nil {
 		return nil, err
