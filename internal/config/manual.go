@@ -42,6 +42,11 @@ A value comes from the first of: a **flag**, the **environment**, the **files** 
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.Key, names(o.env()), o.Inert)
 		}
 	}
+	b.WriteString(`
+## Memory
+
+Go's own variables work, too. Where memory is limited, by a container for example, set ` + "`GOMEMLIMIT`" + ` to about 90 % of the limit: ` + "`GOMEMLIMIT=230MiB`" + ` for 256 MiB.
+`)
 	return b.String()
 }
 

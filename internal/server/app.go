@@ -107,7 +107,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 			Public: a.public, Admin: a.admin, PublicURL: c.URLs.Public, Issuer: c.URLs.Issuer, Now: o.Now,
 			Report: func(ctx context.Context, err error) { web.NoteError(ctx, err) },
 		})
-		a.public = wrap(belowIssuer(c.URLs.Public, withPages(pages.Handler(), publicMux)))
+		a.public = wrap(belowIssuer(c.URLs.Public, withPages(c, pages.Handler(), publicMux)))
 	}
 	return a, nil
 }
@@ -190,15 +190,22 @@ func belowIssuer(publicURL string, h http.Handler) http.Handler {
 
 const metadata = "/.well-known/oauth-authorization-server"
 
-// withPages puts the development pages beside the API.
-func withPages(pages, api http.Handler) http.Handler {
+// withPages puts the development pages beside the API. Where the operator has
+// a page of his own the built-in one does not exist: nobody gets around a real
+// login because the server still runs in development mode.
+func withPages(c *config.Config, pages, api http.Handler) http.Handler {
 	var mux http.ServeMux
 	for _, p := range ui.Patterns() {
 		mux.Handle(p, pages)
 	}
+	for path, configured := range map[string]string{"/dev/login": c.URLs.Login, "/dev/consent": c.URLs.Consent} {
+		if configured != "" {
+			mux.Handle(path, api)
+		}
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := mux.Handler(r); pattern != "" {
-			pages.ServeHTTP(w, r)
+		if h, pattern := mux.Handler(r); pattern != "" {
+			h.ServeHTTP(w, r)
 			return
 		}
 		api.ServeHTTP(w, r)

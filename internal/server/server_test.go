@@ -342,6 +342,62 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// Attack: a server that still runs in development mode, but has a login app,
+// lets nobody around it.
+func TestConfiguredPagesReplaceTheBuiltInOnes(t *testing.T) {
+	t.Parallel()
+	s := start(t, "DSN=memory", "DEV=true")
+	for _, path := range []string{"/demo", "/dev/style.css"} {
+		if r := get(t, s.Public+path); r.Status != 200 {
+			t.Errorf("GET %s = %d", path, r.Status)
+		}
+	}
+	if r := get(t, s.Public+"/dev/login"); r.Status == 404 {
+		t.Error("there is no built-in login page")
+	}
+	s = start(t, "DSN=memory", "DEV=true", "URLS_LOGIN=https://app.example.com/login", "URLS_CONSENT=https://app.example.com/consent")
+	for _, path := range []string{"/dev/login", "/dev/login/", "/dev//login", "/dev/consent", "/dev/consent?consent_challenge=x"} {
+		if r := get(t, s.Public+path); r.Status == 200 || r.Status == 400 {
+			t.Errorf("GET %s = %d, want none", path, r.Status)
+		}
+		if r := do(t, client, "POST", s.Public+path, "subject=root", "Content-Type: application/x-www-form-urlencoded"); r.Status < 300 {
+			t.Errorf("POST %s = %d, want none", path, r.Status)
+		}
+	}
+	if r := get(t, s.Public+"/demo"); r.Status != 200 {
+		t.Errorf("GET /demo = %d", r.Status)
+	}
+}
+
+// Cases 233 to 238: which origins may call.
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	const doc, origin = "/.well-known/openid-configuration", "Origin: http://foo.foobar.com"
+	for _, test := range []struct {
+		name, origins, want string // origins "-" switches CORS off
+	}{
+		{"disabled", "-", ""},
+		{"foreign", "http://example.com", ""},
+		{"listed", "http://example.com,http://foo.foobar.com", "http://foo.foobar.com"},
+		{"wildcard for a label", "http://*.foobar.com", "http://foo.foobar.com"},
+		{"all", "*", "*"},
+	} {
+		env := []string{"DSN=memory"}
+		if test.origins != "-" {
+			env = append(env, "CORS_ENABLED=true", "CORS_ALLOWED_ORIGINS="+test.origins)
+		}
+		s := start(t, env...)
+		for _, url := range []string{s.Public + doc, s.Admin + "/clients"} {
+			if got := get(t, url, origin).Header.Get("Access-Control-Allow-Origin"); got != test.want {
+				t.Errorf("%s: %s allows %q, want %q", test.name, url, got, test.want)
+			}
+		}
+		if got := get(t, s.Public+"/oauth2/auth", origin).Header.Get("Access-Control-Allow-Origin"); got != "" {
+			t.Errorf("%s: the authorization endpoint allows %q", test.name, got)
+		}
+	}
+}
+
 // Attack: two nodes' first start at once makes one signing key and one ring.
 func TestTwoFirstStarts(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,11 @@ func systemSecrets(c *config.Config, log *slog.Logger) (secrets []string, made s
 	if err := makeDataDir(c.DataDir); err != nil {
 		return nil, "", err
 	}
-	name := filepath.Join(c.DataDir, secretFile)
+	dir, err := filepath.Abs(c.DataDir)
+	if err != nil {
+		return nil, "", err
+	}
+	name := filepath.Join(dir, secretFile)
 	s, err := readSecret(name, log)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := writeSecret(name, newSecret()); err != nil && !errors.Is(err, fs.ErrExist) {
