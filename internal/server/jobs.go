@@ -110,14 +110,7 @@ func rotationCheck(rotateEvery time.Duration) time.Duration {
 // rotateKeys replaces signing keys that are older than the option says.
 func (a *app) rotateKeys(ctx context.Context) error {
 	for _, set := range []string{token.IDTokenSet, token.AccessTokenSet} {
-		rows, err := a.store.KeySet(ctx, set)
-		if err != nil {
-			return err
-		}
-		if len(rows) == 0 || a.now().Before(rows[0].CreatedAt.Add(a.config.Keys.RotateEvery)) {
-			continue
-		}
-		if err := a.keys.Rotate(ctx, set, rows[0].Alg); err != nil {
+		if err := a.keys.RotateOlder(ctx, set, a.config.Keys.RotateEvery); err != nil {
 			return err
 		}
 	}
