@@ -55,7 +55,7 @@ var floors = map[string]floor{
 
 	"internal/web":       {level: 1, imports: []string{"internal/oauth"}, modules: []string{"golang.org/x/time/rate", "github.com/prometheus/client_golang/prometheus"}, std: []string{"crypto/rand"}}, // ids of requests
 	"internal/config":    {level: 1, imports: []string{"internal/oauth"}, modules: []string{"github.com/goccy/go-yaml"}},
-	"internal/sqlstore":  {level: 1, imports: []string{"internal/oauth"}, modules: []string{"github.com/pressly/goose/v3", "modernc.org/sqlite"}, std: []string{"database/sql", "math/rand/v2"}}, // jitter, and ids of attempts
+	"internal/sqlstore":  {level: 1, imports: []string{"internal/oauth"}, modules: []string{"github.com/pressly/goose/v3", "modernc.org/sqlite"}, std: []string{"database/sql", "math/rand/v2"}},   // jitter, and ids of attempts
 	"internal/storetest": {level: 2, imports: []string{"internal/oauth", "internal/sqlstore"}, modules: []string{"github.com/google/go-cmp/cmp"}, std: []string{"testing", "database/sql/driver"}}, // a test suite, with a driver that fails on demand
 
 	"internal/public": {level: 5, imports: handlers},
