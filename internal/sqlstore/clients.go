@@ -124,7 +124,7 @@ func (s *Store) AddClient(ctx context.Context, c *oauth.Client, secrets []oauth.
 	if err != nil {
 		return err
 	}
-	op := newOp()
+	op := s.op()
 	return s.atomic(ctx, func(t *Store) error {
 		out, err := t.exec(ctx, insertClient, c.UID[:], text(c.ID), optionalKey(c.Owner), optionalKey(c.Name), c.Epoch, c.Version,
 			c.RegistrationGeneration, due(c.CreatedAt), due(c.UpdatedAt), due(c.ExpiresAt), op[:], data)
@@ -163,7 +163,7 @@ func (s *Store) UpdateClient(ctx context.Context, c *oauth.Client, secrets []oau
 	if err != nil {
 		return err
 	}
-	op := newOp()
+	op := s.op()
 	return s.atomic(ctx, func(t *Store) error {
 		out, err := t.exec(ctx, updateClient, optionalKey(c.Owner), optionalKey(c.Name), c.Epoch, c.Epoch,
 			c.RegistrationGeneration, due(c.UpdatedAt), due(c.ExpiresAt), op[:], data, c.UID[:], c.Version)
@@ -235,7 +235,7 @@ func (s *Store) RaiseEpoch(ctx context.Context, id string) error {
 	if hasNUL(id) {
 		return oauth.ErrNotFound
 	}
-	op := newOp()
+	op := s.op()
 	return s.atomic(ctx, func(t *Store) error {
 		// Raising it twice after an unknown commit does no harm.
 		out, err := t.exec(ctx, raiseEpoch, op[:], text(id))

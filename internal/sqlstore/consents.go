@@ -56,7 +56,7 @@ func standingArgs(g *oauth.Grant, must oauth.Standing) []any {
 func (s *Store) AddGrant(ctx context.Context, g *oauth.Grant, must oauth.Standing) error {
 	row := *g
 	if row.OpID.IsZero() {
-		row.OpID = newOp()
+		row.OpID = s.op()
 	}
 	args := append(append(grantArgs(&row), bucket(row.ID)), standingArgs(&row, must)...)
 	out, err := s.exec(ctx, insertGrant, args...)
@@ -81,7 +81,7 @@ func (s *Store) AddGrant(ctx context.Context, g *oauth.Grant, must oauth.Standin
 func (s *Store) UpdateOpenGrant(ctx context.Context, g *oauth.Grant, must oauth.Standing) error {
 	op := g.OpID
 	if op.IsZero() {
-		op = newOp()
+		op = s.op()
 	}
 	args := []any{key(g.SubjectKey), key(g.SessionID), key(g.Parent), key(g.RememberKey), flag(g.Skip),
 		due(g.RequestedAt), micros(g.HandledAt), micros(g.ConsentUntil), micros(g.FlowExpiresAt), micros(g.CodeExpiresAt),
@@ -128,7 +128,7 @@ func (s *Store) RejectGrant(ctx context.Context, g *oauth.Grant, op oauth.ID) er
 // returns how many rows changed.
 func (s *Store) RevokeGrant(ctx context.Context, id oauth.ID, now time.Time) (int, error) {
 	out, err := s.exec(ctx, revokeGrant, due(now), key(id), key(id))
-	return int(out.rows), err
+	return out.count(), err
 }
 
 // RevokeGrants takes back at most limit consents of a subject that are not
@@ -136,5 +136,5 @@ func (s *Store) RevokeGrant(ctx context.Context, id oauth.ID, now time.Time) (in
 func (s *Store) RevokeGrants(ctx context.Context, subject oauth.ID, f oauth.GrantFilter, now time.Time, limit int) (int, error) {
 	out, err := s.exec(ctx, revokeGrants, due(now), key(subject), given(f.ClientUID), f.ClientUID[:],
 		given(f.SessionID), f.SessionID[:], limit)
-	return int(out.rows), err
+	return out.count(), err
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"database/sql"
 	"database/sql/driver"
 	"embed"
 	"errors"
@@ -41,7 +42,8 @@ var sqliteDialect = dialect{
 		code := sqliteCode(err) & 0xff
 		return code == sqliteBusy || code == sqliteLocked
 	},
-	cut: func(err error) bool { return errors.Is(err, driver.ErrBadConn) },
+	// database/sql answers ErrConnDone when it has tried ErrBadConn again.
+	cut: func(err error) bool { return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) },
 	damaged: func(err error) bool {
 		switch sqliteCode(err) & 0xff {
 		case sqliteReadOnly, sqliteIOErr, sqliteCorrupt, sqliteNotADB:

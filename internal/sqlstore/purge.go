@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"hydra/internal/oauth"
@@ -12,9 +13,11 @@ import (
 // stay get a new one, which takes them out of the window; what is left of the
 // window goes. Both look at the same rows, in the order of the index.
 const (
-	// grantKept tells that a value can still point to the row or that the
-	// consent is remembered, and that its client exists.
-	grantKept = `(grants.expires_at > ? OR (grants.revoked_at IS NULL AND grants.consent_until > ?))
+	// grantKept tells that a value can still point to the row, that its flow
+	// may come back, or that the consent is remembered; and that its client
+	// exists.
+	grantKept = `((grants.expires_at > ? AND grants.ended_at IS NULL AND grants.revoked_at IS NULL)
+		OR grants.flow_expires_at > ? OR (grants.revoked_at IS NULL AND grants.consent_until > ?))
 		AND EXISTS (SELECT 1 FROM clients c WHERE c.uid = grants.client_uid)`
 
 	keepGrants = `UPDATE grants SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT g.id FROM grants g
@@ -49,7 +52,7 @@ var purges = map[oauth.Expiring]struct {
 	keep, purge string
 	times       int
 }{
-	oauth.ExpiredGrants:        {keepGrants, purgeGrants, 2},
+	oauth.ExpiredGrants:        {keepGrants, purgeGrants, 3},
 	oauth.ExpiredSessions:      {keepSessions, purgeSessions, 1},
 	oauth.ExpiredRequests:      {keepRequests, purgeRequests, 1},
 	oauth.ExpiredReplays:       {keepReplays, purgeReplays, 1},
@@ -69,7 +72,7 @@ func (s *Store) Purge(ctx context.Context, what oauth.Expiring, bucket int, now,
 	case limit <= 0:
 		return 0, 0, nil
 	}
-	times := []any{due(now), due(now)}[:p.times]
+	times := slices.Repeat([]any{due(now)}, p.times)
 	err = s.atomic(ctx, func(t *Store) error {
 		kept, err := t.exec(ctx, p.keep, append([]any{due(again), bucket, due(now), limit}, times...)...)
 		if err != nil {

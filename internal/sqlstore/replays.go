@@ -16,7 +16,7 @@ const (
 
 // AddReplay remembers the key. ErrExists when it was seen before.
 func (s *Store) AddReplay(ctx context.Context, id oauth.ID, expiresAt time.Time) error {
-	op := newOp()
+	op := s.op()
 	out, err := s.exec(ctx, insertReplay, id[:], op[:], due(expiresAt), due(expiresAt), bucket(id))
 	if out.unknown && errors.Is(err, oauth.ErrExists) {
 		return s.unlessOwn(ctx, err, selectReplayOp, id, op)

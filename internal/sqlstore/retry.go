@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -44,15 +45,23 @@ func (s *Store) retry(ctx context.Context, f func(unknown bool) error) error {
 	}
 }
 
+// op returns an id for a change that its caller gave none. When the function of
+// a transaction is run again, its changes get the same ids again.
+func (s *Store) op() oauth.ID {
+	if s.tx == nil {
+		return newOp()
+	}
+	s.tx.ops++
+	op := s.tx.seed
+	binary.BigEndian.PutUint64(op[8:], binary.BigEndian.Uint64(op[8:])+s.tx.ops)
+	return op
+}
+
 // newOp returns an id for one attempt to change a row. It need not be secret,
 // only different from all others, in this process and in every other one.
 func newOp() oauth.ID {
 	var op oauth.ID
-	for i := range 2 {
-		n := rand.Uint64()
-		for j := range 8 {
-			op[8*i+j] = byte(n >> (8 * j))
-		}
-	}
+	binary.BigEndian.PutUint64(op[:], rand.Uint64())
+	binary.BigEndian.PutUint64(op[8:], rand.Uint64())
 	return op
 }

@@ -6,6 +6,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"sync/atomic"
+
+	"hydra/internal/oauth"
 )
 
 // session is a connection with prepared statements.
@@ -76,6 +78,8 @@ type txn struct {
 	unknown bool  // an earlier try of the same unit may have been committed
 	harm    error // the first failure after which the transaction cannot go on
 	over    atomic.Bool
+	seed    oauth.ID // of the ids that Store.op returns
+	ops     uint64
 }
 
 var errOver = errors.New("sqlstore: the transaction is over")

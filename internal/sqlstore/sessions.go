@@ -65,5 +65,5 @@ func (s *Store) EndSession(ctx context.Context, id oauth.ID, now time.Time) erro
 // been ended.
 func (s *Store) EndSessions(ctx context.Context, subject oauth.ID, now time.Time) (int, error) {
 	out, err := s.exec(ctx, endSessions, due(now), key(subject))
-	return int(out.rows), err
+	return out.count(), err
 }

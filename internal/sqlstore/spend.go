@@ -22,7 +22,7 @@ const (
 		WHERE id = ? AND generation = ? AND rotation_id = ? AND refresh_expires_at > ? AND ` + living
 	useGrace = `
 		UPDATE grants SET grace_uses = grace_uses + 1, op_id = ?
-		WHERE id = ? AND generation = ? AND refresh_expires_at > ? AND ` + living
+		WHERE id = ? AND generation = ? AND refresh_expires_at > ? AND op_id <> ? AND ` + living
 	endGrant = `UPDATE grants SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL`
 )
 
@@ -53,9 +53,10 @@ func (s *Store) Rotate(ctx context.Context, id oauth.ID, r oauth.Rotation) error
 		key(id), r.FromGeneration, r.FromRotation[:], due(r.Now))
 }
 
-// UseGrace counts an answer to the previous generation. ErrUsed.
+// UseGrace counts an answer to the previous generation. ErrUsed. One op is
+// counted once.
 func (s *Store) UseGrace(ctx context.Context, id oauth.ID, generation int64, op oauth.ID, now time.Time) error {
-	return s.spend(ctx, id, op, useGrace, op[:], key(id), generation, due(now))
+	return s.spend(ctx, id, op, useGrace, op[:], key(id), generation, due(now), op[:])
 }
 
 // EndGrant kills code and tokens. It is no error when they are dead or the row

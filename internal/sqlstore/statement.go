@@ -19,7 +19,17 @@ const (
 // outcome is what became of a statement that changes rows.
 type outcome struct {
 	rows    int64
-	unknown bool // an earlier try may have been committed: look for one's own op
+	unknown bool  // an earlier try may have been committed: look for one's own op
+	before  int64 // rows of the earlier try
+}
+
+// count is the number of rows for statements that find nothing more to do when
+// an earlier try of theirs was committed.
+func (o outcome) count() int {
+	if o.rows == 0 && o.unknown {
+		return int(o.before)
+	}
+	return int(o.rows)
 }
 
 // exec runs one statement: in the transaction if there is one, else by itself,
@@ -29,11 +39,13 @@ func (s *Store) exec(ctx context.Context, stmt string, args ...any) (outcome, er
 	if s.tx != nil {
 		s.observe(ctx, kindWrite, stmt)
 		n, err := s.tx.exec(ctx, stmt, args)
-		return outcome{n, s.tx.unknown}, s.explain(err)
+		return outcome{rows: n, unknown: s.tx.unknown}, s.explain(err)
 	}
 	var out outcome
 	err := s.retry(ctx, func(unknown bool) error {
-		out.unknown = unknown
+		if out.unknown = unknown; out.rows > 0 {
+			out.before, out.rows = out.rows, 0
+		}
 		return s.writer.do(ctx, &unit{single: true, run: func(t *txn) (err error) {
 			s.observe(ctx, kindWrite, stmt)
 			out.rows, err = t.exec(ctx, stmt, args)
@@ -186,10 +198,11 @@ func (s *Store) Tx(ctx context.Context, f func(oauth.Store) error) error {
 	if s.tx != nil {
 		return s.nested(ctx, func() error { return f(s) })
 	}
-	return s.retry(ctx, func(unknown bool) error { return s.lend(ctx, unknown, f) })
+	seed := newOp()
+	return s.retry(ctx, func(unknown bool) error { return s.lend(ctx, unknown, seed, f) })
 }
 
-func (s *Store) lend(ctx context.Context, unknown bool, f func(oauth.Store) error) error {
+func (s *Store) lend(ctx context.Context, unknown bool, seed oauth.ID, f func(oauth.Store) error) error {
 	turn, result, left := make(chan *txn), make(chan error), make(chan struct{})
 	defer close(left)
 	u := &unit{lost: unknown, run: func(t *txn) error {
@@ -210,7 +223,7 @@ func (s *Store) lend(ctx context.Context, unknown bool, f func(oauth.Store) erro
 	}
 	begun := false
 	err := s.writer.wait(ctx, u, turn, func(t *txn) {
-		begun = true
+		begun, t.seed = true, seed
 		s.observe(ctx, kindBegin, "BEGIN")
 		result <- f(&Store{core: s.core, tx: t})
 	})
