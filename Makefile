@@ -53,10 +53,12 @@ example-test:
 unit:
 	$(GO) test -timeout 15m ./...
 
-# The race detector links C; the tests of the pages drive a real browser.
+# The race detector links C; the tests of the pages drive a real browser; the
+# quickstart page's commands are run as they stand.
 tools:
 	@missing=(); \
 	command -v gcc >/dev/null || missing+=(gcc libc6-dev); \
+	command -v curl >/dev/null || missing+=(curl); \
 	command -v chromium >/dev/null || missing+=(chromium); \
 	if [ $${#missing[@]} -gt 0 ]; then \
 		sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
