@@ -237,6 +237,25 @@ func TestRowChangesBetweenReadAndSpend(t *testing.T) {
 	w.refuse(c, refreshForm(res.RefreshToken), oauth.InvalidGrant)
 }
 
+// A request that loses the race by milliseconds has presented a used code,
+// like one that comes a minute later.
+func TestCodeLostByMilliseconds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.New(t))
+	c := w.addClient("app", nil)
+	seed, code := w.grantOf(c, nil)
+	var winner *Response
+	w.BeforeSpend = func(context.Context, *Payout) error {
+		w.BeforeSpend = nil
+		winner = w.exchange(c, codeForm(code))
+		return nil
+	}
+	w.refuse(c, codeForm(code), oauth.InvalidGrant)
+	if g := w.grant(seed); g.EndReason != oauth.EndedByReplay || w.active(winner.AccessToken) {
+		t.Errorf("end reason %d, the winner's token is active: %v", g.EndReason, w.active(winner.AccessToken))
+	}
+}
+
 func TestBeforeSpendRefusesAndBurnsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.New(t))

@@ -23,7 +23,7 @@ func (s *Service) clientCredentials(ctx context.Context, r request) (*Response, 
 		return nil, err
 	}
 	if len(scope) == 0 && s.Options.DefaultGrantAllowedScope {
-		scope = unique(oauth.Fields(r.client.Scope))
+		scope = oauth.Unique(oauth.Fields(r.client.Scope))
 	}
 	audience, err := formAudience(r.form)
 	if err != nil {
@@ -95,7 +95,7 @@ const maxListed = 500
 
 // formScope reads the parameter scope without doubles.
 func formScope(form url.Values) ([]string, error) {
-	scope := unique(oauth.Fields(form.Get("scope")))
+	scope := oauth.Unique(oauth.Fields(form.Get("scope")))
 	if len(scope) > maxListed {
 		return nil, oauth.InvalidScope.Hintf("At most %d scopes can be requested at once.", maxListed)
 	}
@@ -109,22 +109,9 @@ func formAudience(form url.Values) ([]string, error) {
 	for _, v := range form["audience"] {
 		all = append(all, oauth.Fields(v)...)
 	}
-	audience := unique(all)
+	audience := oauth.Unique(all)
 	if len(audience) > maxListed {
 		return nil, oauth.InvalidRequest.Hintf("At most %d audiences can be requested at once.", maxListed)
 	}
 	return audience, nil
-}
-
-// unique drops what was in the list before and keeps the order.
-func unique(list []string) []string {
-	seen := make(map[string]bool, len(list))
-	var out []string
-	for _, v := range list {
-		if !seen[v] {
-			seen[v] = true
-			out = append(out, v)
-		}
-	}
-	return out
 }

@@ -204,10 +204,6 @@ func (s *Service) rotate(ctx context.Context, p payout, t refreshPayload, how re
 	if err != nil {
 		return nil, err
 	}
-	if how == refreshAhead {
-		s.event(ctx, "refresh_token_ahead", p.client, p.row.ID,
-			"A refresh token is newer than the database, which must have been restored from a copy; its authorization was moved forward.")
-	}
 	floor := p.generation
 	if p.client.OverlappingRefresh {
 		floor = p.row.AccessFloor
@@ -225,6 +221,10 @@ func (s *Service) rotate(ctx context.Context, p payout, t refreshPayload, how re
 	})
 	if err != nil {
 		return nil, err
+	}
+	if how == refreshAhead {
+		s.event(ctx, "refresh_token_ahead", p.client, p.row.ID,
+			"A refresh token is newer than the database, which must have been restored from a copy; its authorization was moved forward.")
 	}
 	return res, nil
 }

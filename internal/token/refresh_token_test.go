@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -110,6 +111,44 @@ func TestRefreshOlderThanTheOneBeforeIsReuse(t *testing.T) {
 		t.Errorf("end reason %d", g.EndReason)
 	}
 	w.refuse(c, refreshForm(third.RefreshToken), oauth.InvalidGrant)
+}
+
+// Two tokens of one generation come from two histories of the database, and
+// only one of them is the row's.
+func TestRefreshOfAnotherHistory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.New(t))
+	c := w.addClient("app", nil)
+	seed, res := w.signIn(c)
+	w.exchange(c, refreshForm(res.RefreshToken))
+	fork, err := w.sealRefresh(seed, 1, [8]byte{1})
+	w.must(err)
+	if w.active(fork) {
+		t.Error("active")
+	}
+	w.refuse(c, refreshForm(fork), oauth.InvalidGrant)
+	if g := w.grant(seed); g.EndReason != oauth.EndedByReuse {
+		t.Errorf("end reason %d", g.EndReason)
+	}
+}
+
+// A refresh that loses to another one between read and write looks again, and
+// is answered with the winner's generation.
+func TestRefreshLostByMilliseconds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.New(t))
+	c := w.addClient("app", nil)
+	seed, res := w.signIn(c)
+	var winner *Response
+	w.BeforeSpend = func(context.Context, *Payout) error {
+		w.BeforeSpend = nil
+		winner = w.exchange(c, refreshForm(res.RefreshToken))
+		return nil
+	}
+	loser := w.exchange(c, refreshForm(res.RefreshToken))
+	if g := w.grant(seed); g.Generation != 1 || !w.active(winner.RefreshToken) || !w.active(loser.RefreshToken) {
+		t.Errorf("generation %d, winner %v, loser %v", g.Generation, w.active(winner.RefreshToken), w.active(loser.RefreshToken))
+	}
 }
 
 func TestRefreshGraceLimits(t *testing.T) {

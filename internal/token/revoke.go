@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"time"
 
 	"hydra/internal/oauth"
 )
@@ -48,6 +49,11 @@ func (s *Service) revoke(ctx context.Context, c *oauth.Client, value oauth.Secre
 	return s.Store.EndGrant(context.WithoutCancel(ctx), st.row.ID, oauth.EndedByClient, now)
 }
 
+// clockSpread is how much longer than the token its entry in the list stays: a
+// node whose clock is ahead must not clean it up while others still take the
+// token for good.
+const clockSpread = 10 * time.Minute
+
 // revokeMachine lists a single token. A client that fills its list loses all
 // its access tokens instead: the list stays small, and nothing stays alive.
 func (s *Service) revokeMachine(ctx context.Context, c *oauth.Client, t *claim) error {
@@ -59,7 +65,7 @@ func (s *Service) revokeMachine(ctx context.Context, c *oauth.Client, t *claim) 
 		limit = defaultMaxRevoked
 	}
 	ctx = context.WithoutCancel(ctx)
-	err := s.Store.RevokeToken(ctx, t.token, c.UID, t.expires, limit)
+	err := s.Store.RevokeToken(ctx, t.token, c.UID, t.expires.Add(clockSpread), limit)
 	if !errors.Is(err, oauth.ErrGone) {
 		return err
 	}
