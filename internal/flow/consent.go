@@ -165,7 +165,7 @@ func later(a, b time.Time) time.Time {
 func (s *Service) grantData(c *carried, req *oauth.Request, a AcceptConsent) *oauth.GrantData {
 	l := c.Login
 	d := &oauth.GrantData{
-		Subject: l.Subject, GrantedScope: unique(a.GrantScope), GrantedAudience: unique(a.GrantAudience),
+		Subject: l.Subject, GrantedScope: oauth.Unique(a.GrantScope), GrantedAudience: oauth.Unique(a.GrantAudience),
 		RedirectURI: req.RedirectURISent, CodeChallenge: req.CodeChallenge, Nonce: req.Nonce,
 		AuthTime: l.AuthTime.Unix(), ACR: l.ACR, AMR: l.AMR,
 		AccessClaims: a.AccessClaims, IDClaims: a.IDClaims, Context: a.Context,

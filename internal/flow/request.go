@@ -16,6 +16,8 @@ const (
 	maxNonce = 1 << 10
 	maxScope = 8 << 10
 	maxText  = 2 << 10 // login_hint, acr_values, ui_locales, audience
+
+	maxScopes = 200 // tokens; each is held against each pattern of the client
 )
 
 // reading is an authorization request while it is being checked.
@@ -131,13 +133,13 @@ func checkExtensions(r *reading) *oauth.Error {
 
 func checkScope(r *reading) *oauth.Error {
 	raw := r.params.Get("scope")
-	r.req.Scope = unique(oauth.Fields(raw))
-	if len(raw) > maxScope {
+	switch {
+	case len(raw) > maxScope || strings.Count(raw, " ") >= maxScopes:
 		return oauth.InvalidScope.Hint("The parameter scope is too long.")
-	}
-	if !validScope(raw) {
+	case !validScope(raw):
 		return oauth.InvalidScope.Hint("The parameter scope is not a list of tokens separated by single spaces.")
 	}
+	r.req.Scope = oauth.Unique(oauth.Fields(raw))
 	if !r.s.Options.Scopes.Covers(oauth.Fields(r.client.Scope), r.req.Scope) {
 		return oauth.InvalidScope.Hint("The client is not allowed to request one of these scopes.")
 	}
@@ -160,13 +162,11 @@ func validScope(s string) bool {
 }
 
 func checkAudience(r *reading) *oauth.Error {
-	for _, a := range r.params["audience"] {
-		r.req.Audience = append(r.req.Audience, oauth.Fields(a)...)
-	}
-	r.req.Audience = unique(r.req.Audience)
-	if tooLong(r.req.Audience) {
+	raw := joined(r.params["audience"])
+	if len(raw) > maxText {
 		return oauth.InvalidRequest.Hint("The parameter audience is too long.")
 	}
+	r.req.Audience = oauth.Unique(oauth.Fields(raw))
 	if !oauth.AllowsAudience(r.client.Audience, r.req.Audience) {
 		return oauth.InvalidRequest.Hint("The client is not allowed to request one of these audiences.")
 	}
@@ -218,7 +218,7 @@ func checkNonce(r *reading) *oauth.Error {
 var prompts = []string{"none", "login", "consent", "select_account"}
 
 func checkPrompt(r *reading) *oauth.Error {
-	r.req.Prompt = unique(oauth.Fields(r.params.Get("prompt")))
+	r.req.Prompt = oauth.Unique(oauth.Fields(r.params.Get("prompt")))
 	for _, p := range r.req.Prompt {
 		if !slices.Contains(prompts, p) {
 			return oauth.InvalidRequest.Hint("The parameter prompt knows the values none, login, consent and select_account.")
@@ -295,17 +295,6 @@ func tooLong(list []string) bool {
 		n += len(s) + 1
 	}
 	return n > maxText
-}
-
-// unique drops repetitions and keeps the order.
-func unique(list []string) []string {
-	var out []string
-	for _, s := range list {
-		if !slices.Contains(out, s) {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 func hasHTTPS(uri string) bool { return strings.HasPrefix(uri, "https://") }

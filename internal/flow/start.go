@@ -96,7 +96,7 @@ func (s *Service) toLogin(ctx context.Context, f *oauth.Flow, b Browser) (Outcom
 	w := new(writer)
 	appendRequest(w, f)
 	challenge, _, err := s.seal(ctx, secret.LoginChallenge, w.b, f.RequestedAt, func() error {
-		return s.quota.take(f.ClientID, b.Network, f.RequestedAt)
+		return s.quota.take(f.ClientID, b.Network, s.Options.MaxSealedChars == 0, f.RequestedAt)
 	})
 	if err != nil {
 		return Outcome{}, err

@@ -18,6 +18,19 @@ func Fields(s string) []string {
 	return out
 }
 
+// Unique drops what was in the list before and keeps the order.
+func Unique(list []string) []string {
+	seen := make(map[string]bool, len(list))
+	var out []string
+	for _, v := range list {
+		if !seen[v] {
+			seen[v] = true
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 // ScopeStrategy decides whether a list of allowed patterns covers a scope.
 type ScopeStrategy func(allowed []string, scope string) bool
 

@@ -292,7 +292,8 @@ const Buckets = 16
 type Purger interface {
 	// Purge looks at up to limit rows of a bucket (0 to Buckets-1) whose
 	// appointment has come (purge_at <= now). It deletes those whose values
-	// have all expired, or whose client does not exist any more, and gives the
+	// have all expired or are dead, whose flow cannot come back and whose
+	// consent is not remembered, or whose client is gone, and gives the
 	// others a new appointment at the time given by again. It returns how
 	// many rows it deleted and how many it looked at; one transaction never
 	// deletes more than limit rows.

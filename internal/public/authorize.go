@@ -41,8 +41,11 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) (flow.Outcom
 // as a query string, as the client wrote it where that is possible.
 func authorizeParams(w http.ResponseWriter, r *http.Request) (params url.Values, raw string, err error) {
 	params, err = web.Query(r, "audience", "resource")
-	if err != nil || r.Method != http.MethodPost {
-		return params, r.URL.RawQuery, err
+	if err != nil {
+		return nil, "", err
+	}
+	if r.Method != http.MethodPost {
+		return params, asWritten(r.URL.RawQuery, params), nil
 	}
 	body, err := web.Form(w, r, "audience", "resource")
 	if err != nil {
@@ -55,6 +58,15 @@ func authorizeParams(w http.ResponseWriter, r *http.Request) (params url.Values,
 		params[name] = values
 	}
 	return params, params.Encode(), nil
+}
+
+// asWritten is the query itself, unless it holds a semicolon, which some
+// readers take for a separator: one that all read alike takes its place.
+func asWritten(rawQuery string, params url.Values) string {
+	if strings.Contains(rawQuery, ";") {
+		return params.Encode()
+	}
+	return rawQuery
 }
 
 // browser reads the cookies that matter to flows.

@@ -131,7 +131,6 @@ var lives = map[secret.Kind]time.Duration{
 	secret.DeviceCode:       24 * time.Hour,
 	secret.DeviceChallenge:  24 * time.Hour,
 	secret.DeviceVerifier:   24 * time.Hour,
-	secret.SessionCookie:    180 * 24 * time.Hour,
 	secret.PageToken:        24 * time.Hour,
 }
 

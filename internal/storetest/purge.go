@@ -37,8 +37,17 @@ func purgeGrants(t *testing.T, f *fixture) {
 			g.ExpiresAt, g.PurgeAt, g.ConsentUntil, g.RevokedAt = noon, noon, oauth.Never, noon
 		}, "deleted"},
 		{"a value lives", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt = noon.Add(time.Microsecond), noon }, "again"},
-		{"revoked, but a value lives", func(g *oauth.Grant) {
-			g.ExpiresAt, g.PurgeAt, g.RevokedAt = noon.Add(time.Hour), noon, noon
+		{"revoked, so its values are dead", func(g *oauth.Grant) {
+			g.ExpiresAt, g.PurgeAt, g.RevokedAt = oauth.Never, noon, noon
+		}, "deleted"},
+		{"ended, so its values are dead", func(g *oauth.Grant) {
+			g.ExpiresAt, g.PurgeAt, g.EndedAt = oauth.Never, noon, noon
+		}, "deleted"},
+		{"ended, but remembered", func(g *oauth.Grant) {
+			g.ExpiresAt, g.PurgeAt, g.EndedAt, g.ConsentUntil = noon, noon, noon, oauth.Never
+		}, "again"},
+		{"revoked, but its flow may still come back", func(g *oauth.Grant) {
+			g.ExpiresAt, g.PurgeAt, g.RevokedAt, g.FlowExpiresAt = noon, noon, noon, noon.Add(time.Microsecond)
 		}, "again"},
 		{"a value lives for ever", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt = oauth.Never, noon }, "again"},
 		{"remembered", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt, g.ConsentUntil = noon, noon, oauth.Never }, "again"},
@@ -46,7 +55,7 @@ func purgeGrants(t *testing.T, f *fixture) {
 		{"appointment never", func(g *oauth.Grant) { g.ExpiresAt, g.PurgeAt = noon, oauth.Never }, "untouched"},
 	} {
 		g := openGrant(c.UID)
-		g.ID = bucketID(5)
+		g.ID, g.FlowExpiresAt = bucketID(5), noon
 		test.edit(g)
 		must(t, f.AddGrant(t.Context(), g, oauth.Standing{Now: noon}))
 		if g.ClientUID == gone.UID {
@@ -144,6 +153,7 @@ func purgeProgress(t *testing.T, f *fixture) {
 	for i := range 30 { // in the order of their appointments, two of three stay
 		f.addGrant(t, c.UID, func(g *oauth.Grant) {
 			g.ID, g.PurgeAt, g.ExpiresAt = bucketID(7), noon.Add(time.Duration(i-30)*time.Second), oauth.Never
+			g.FlowExpiresAt = noon
 			if i%3 == 0 {
 				g.ExpiresAt = noon
 			}
