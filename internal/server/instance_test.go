@@ -43,6 +43,12 @@ func start(t *testing.T, environ ...string) *instance {
 
 func tryStart(t *testing.T, environ ...string) (*instance, error) {
 	t.Helper()
+	return startWith(t, func(*server.Options) {}, environ...)
+}
+
+// startWith is start with other options, such as a clock or a counter.
+func startWith(t *testing.T, change func(*server.Options), environ ...string) (*instance, error) {
+	t.Helper()
 	ports := freePorts(t, 2)
 	cfg, err := config.Load(config.Input{Environ: append([]string{
 		"DATA_DIR=" + t.TempDir(), fmt.Sprintf("PUBLIC_PORT=%d", ports[0]), fmt.Sprintf("ADMIN_PORT=%d", ports[1]), "PUBLIC_HOST=127.0.0.1",
@@ -51,10 +57,12 @@ func tryStart(t *testing.T, environ ...string) (*instance, error) {
 		return nil, err
 	}
 	i := &instance{Config: cfg, Log: &logBuffer{}, done: make(chan error, 1)}
-	s, err := server.Start(t.Context(), server.Options{
+	o := server.Options{
 		Config: cfg, Public: true, Admin: true, Version: "v0.0.0-test",
 		Log: slog.New(slog.NewTextHandler(i.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	}
+	change(&o)
+	s, err := server.Start(t.Context(), o)
 	if err != nil {
 		return nil, err
 	}
