@@ -30,11 +30,36 @@ func TestDevelopmentPages(t *testing.T) {
 		{"ten tabs", walkTenTabs},
 		{"back and reload", walkBackAndReload},
 		{"somebody else", walkSomebodyElse},
+		{"another name of the same machine", walkOtherName},
 		{"no page at all", walkSilently},
 		{"a client on another origin", walkForeignClient},
 		{"an address that leads nowhere", walkDeadAddresses},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.walk(t, s, b.person(t)) })
+	}
+}
+
+// The pages live below the path of the public URL, cookies and all.
+func TestDevelopmentPagesBelowAPath(t *testing.T) {
+	t.Parallel()
+	s := startProgram(t, "URLS_SELF_ISSUER=http://localhost:{port}/tenant/one")
+	if !strings.HasSuffix(s.Address, "/tenant/one") {
+		t.Fatalf("the printed address is %s", s.Address)
+	}
+	tb := startBrowser(t).person(t)
+	tb.open(s.Address + "/")
+	tb.press("demo-sign-in")
+	tb.signIn()
+	tb.verified()
+	tb.press("result-refresh")
+	tb.says("result-note", "Refreshed (1)")
+	tb.press("result-sign-out")
+	tb.press("logged-out-start-over")
+	tb.press("demo-sign-in")
+	tb.press("login-deny")
+	tb.says("problem-code", "access_denied")
+	if !strings.HasPrefix(tb.address(), s.Address+"/demo/result/") {
+		t.Errorf("the walk ends at %s", tb.address())
 	}
 }
 
@@ -260,6 +285,18 @@ func walkSomebodyElse(t *testing.T, s *program, tb *tab) {
 	tb.press("consent-allow")
 	tb.says("result-title", "Signed in as bob")
 	tb.verified()
+}
+
+// Whoever opens the server by another address than its own gets to it.
+func walkOtherName(t *testing.T, s *program, tb *tab) {
+	t.Helper()
+	tb.open(strings.Replace(s.Public, "localhost", "127.0.0.1", 1))
+	tb.press("demo-sign-in")
+	tb.signIn()
+	tb.verified()
+	if !strings.HasPrefix(tb.address(), s.Public) {
+		t.Errorf("the walk ends at %s", tb.address())
+	}
 }
 
 // prompt=none never shows a page: the remembered sign-in goes through, and

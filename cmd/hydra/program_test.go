@@ -25,8 +25,8 @@ type program struct {
 }
 
 // startProgram runs "hydra serve all --dev" on free ports in an empty
-// directory and waits until it is ready. When the test ends it gets a SIGTERM
-// and must end with 0.
+// directory and waits until it is ready; "{port}" in the environment stands
+// for the public port. When the test ends it gets a SIGTERM and must end with 0.
 func startProgram(t *testing.T, environ ...string) *program {
 	t.Helper()
 	ports := freeAddresses(t, 2)
@@ -35,6 +35,9 @@ func startProgram(t *testing.T, environ ...string) *program {
 	cmd := exec.Command("hydra", "serve", "all", "--dev", "--data-dir", home+"/data")
 	cmd.Dir = home
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "PUBLIC_PORT=" + port(public), "ADMIN_PORT=" + port(admin)}, environ...)
+	for i := range cmd.Env {
+		cmd.Env[i] = strings.ReplaceAll(cmd.Env[i], "{port}", port(public))
+	}
 	p := &program{Public: "http://localhost:" + port(public), Admin: "http://127.0.0.1:" + port(admin), Log: &lockedBuffer{}}
 	cmd.Stderr = p.Log
 	out, err := cmd.StdoutPipe()

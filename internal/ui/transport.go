@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 )
 
 // local is an http.RoundTripper that hands requests to a handler in this
@@ -41,7 +43,7 @@ func (l local) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 	defer func() {
 		_ = in.Body.Close()
 		if v := recover(); v != nil {
-			err = fmt.Errorf("%s %s: the handler gave up: %v", r.Method, r.URL.Path, v)
+			err = fmt.Errorf("the handler gave up: %v", v)
 		}
 	}()
 	w := &answer{header: http.Header{}}
@@ -116,7 +118,11 @@ const maxAnswer = 4 << 20
 func call(c *http.Client, r *http.Request) ([]byte, error) {
 	res, err := c.Do(r)
 	if err != nil {
-		return nil, err
+		// Without the address, which has a challenge in it: this ends in a log.
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			err = u.Err
+		}
+		return nil, fmt.Errorf("%s: %w", r.Method, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))

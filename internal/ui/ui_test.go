@@ -340,6 +340,22 @@ func TestLocalRoundTrip(t *testing.T) {
 	}
 }
 
+// attacks.md: tokens and challenges in logs. What is reported goes to the log.
+func TestReportedErrorsNameNoChallenge(t *testing.T) {
+	t.Parallel()
+	var reported error
+	u := New(Config{
+		PublicURL: "http://127.0.0.1:4444", Report: func(_ context.Context, err error) { reported = err },
+		Admin: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
+	})
+	if w := get(t, u, "/dev/login?login_challenge=very-secret"); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "very-secret") {
+		t.Errorf("%d %s", w.Code, w.Body.String())
+	}
+	if reported == nil || strings.Contains(reported.Error(), "very-secret") {
+		t.Errorf("reported: %v", reported)
+	}
+}
+
 func status(t *testing.T, c *http.Client, path string) int {
 	t.Helper()
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://x"+path, nil)
