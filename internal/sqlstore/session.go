@@ -92,9 +92,19 @@ func (t *txn) check(err error) error {
 	return err
 }
 
-func (t *txn) exec(ctx context.Context, stmt string, args []any) (int64, error) {
+// usable tells why the transaction takes no more statements. After harm the
+// engine may have rolled back by itself: a further statement would be
+// committed alone.
+func (t *txn) usable() error {
 	if t.over.Load() {
-		return 0, errOver
+		return errOver
+	}
+	return t.harm
+}
+
+func (t *txn) exec(ctx context.Context, stmt string, args []any) (int64, error) {
+	if err := t.usable(); err != nil {
+		return 0, err
 	}
 	// Once begun, a unit is answered by its commit and not by its caller's
 	// patience.
@@ -103,8 +113,8 @@ func (t *txn) exec(ctx context.Context, stmt string, args []any) (int64, error) 
 }
 
 func (t *txn) query(ctx context.Context, stmt string, args []any, row func(*sql.Rows) error) error {
-	if t.over.Load() {
-		return errOver
+	if err := t.usable(); err != nil {
+		return err
 	}
 	return t.check(t.session.query(context.WithoutCancel(ctx), stmt, args, row))
 }
@@ -112,8 +122,8 @@ func (t *txn) query(ctx context.Context, stmt string, args []any, row func(*sql.
 // within runs f in a savepoint, which an error from f takes back. It returns
 // what harmed the transaction, and nil when f merely failed.
 func (t *txn) within(ctx context.Context, savepoint string, f func() error) error {
-	if t.over.Load() {
-		return errOver
+	if err := t.usable(); err != nil {
+		return err
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err := t.session.control(ctx, "SAVEPOINT "+savepoint); err != nil {

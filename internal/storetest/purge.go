@@ -152,7 +152,8 @@ func purgeProgress(t *testing.T, f *fixture) {
 	c := f.addClient(t, "app")
 	for i := range 30 { // in the order of their appointments, two of three stay
 		f.addGrant(t, c.UID, func(g *oauth.Grant) {
-			g.ID, g.PurgeAt, g.ExpiresAt = bucketID(7), noon.Add(time.Duration(i-30)*time.Second), oauth.Never
+			g.ID, g.FlowExpiresAt = bucketID(7), noon
+			g.PurgeAt, g.ExpiresAt = noon.Add(time.Duration(i-30)*time.Second), oauth.Never
 			g.FlowExpiresAt = noon
 			if i%3 == 0 {
 				g.ExpiresAt = noon
