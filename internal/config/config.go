@@ -145,6 +145,7 @@ type OAuth2 struct {
 	ExposeInternalErrors     bool
 	UserinfoRequiresOpenID   bool
 	MinStateNonceLength      int
+	RedirectSchemes          []string
 	PKCEEnforced             bool
 	PKCEEnforcedPublic       bool
 	ExcludeNotBefore         bool

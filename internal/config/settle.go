@@ -188,6 +188,13 @@ func (c *Config) settlePorts() error {
 	if p.Host == a.Host && (strings.HasPrefix(p.Host, "unix:") || p.Port == a.Port && p.Port != 0) {
 		return problem{key: "serve.admin.port", what: "is the public port, and the admin API must never be public"}
 	}
+	if c.Dev && p.Host == "" && (c.URLs.Login == "" || c.URLs.Consent == "") {
+		p.Host = "127.0.0.1" // the built-in pages let anybody sign in as anybody
+	}
+	if c.HTTPS() && !p.TLS.Enabled && len(p.TLS.TermFrom) == 0 && !c.PlainHTTP() && !strings.HasPrefix(p.Host, "unix:") {
+		c.warn("The issuer is https, but the public port serves plain HTTP to everybody who reaches it. " +
+			"Name the proxies that terminate TLS in serve.public.tls.allow_termination_from, or set serve.public.tls.cert.path and serve.public.tls.key.path.")
+	}
 	if !a.private() {
 		c.warn("The admin API listens on %q and asks nobody who they are: whoever reaches it can read every key and act as every user. "+
 			"Set serve.admin.host to 127.0.0.1 or unix:/path, or let a firewall or an authenticating proxy stand before it and name the proxy in serve.admin.tls.allow_termination_from.", a.Host)

@@ -95,7 +95,8 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 	adminMux.Handle("GET /health/ready", web.Ready(store.Ping, true))
 	adminMux.Handle("GET /version", web.Version(o.Version))
 	adminMux.Handle("GET /metrics/prometheus", metrics.handler)
-	a.admin = edge("admin", c.Serve.Admin)(cors(c.Serve.Admin.CORS).Plain(adminMux))
+	adminCORS := cors(c.Serve.Admin.CORS)
+	a.admin = edge("admin", c.Serve.Admin)(adminCORS.Plain(adminCORS.SameSite(adminMux, errs)))
 
 	publicMux := &web.Mux{}
 	publicHandler(c, errs, clients, keys, tokens, flows).Routes(publicMux)

@@ -24,6 +24,7 @@ func clientOptions(c *config.Config) client.Options {
 		Audiences:        []string{c.URLs.Issuer, tokenURL(c)},
 		DefaultScope:     strings.Join(c.OIDC.DefaultScopes, " "),
 		SubjectTypes:     c.OIDC.SubjectTypes,
+		RedirectSchemes:  c.OAuth2.RedirectSchemes,
 		PBKDF2Iterations: c.OAuth2.PBKDF2Iterations,
 	}
 	return o
@@ -80,7 +81,7 @@ func flowOptions(c *config.Config) flow.Options {
 		MinNonce:          c.OAuth2.MinStateNonceLength,
 		PKCEForAll:        c.OAuth2.PKCEEnforced,
 		PKCEForPublic:     c.OAuth2.PKCEEnforcedPublic,
-		InsecureRedirects: c.PlainHTTP(),
+		InsecureRedirects: c.Dev,
 		MaxSealedChars:    c.Flow.MaxSealedChars,
 	}
 }
