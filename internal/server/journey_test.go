@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"hydra/internal/server"
 	"hydra/internal/storetest"
+	"hydra/internal/web"
 )
 
 // What stands around the server in the tests of flows: clients, browsers, a
@@ -40,7 +42,7 @@ type clock struct{ microseconds atomic.Int64 }
 func (c *clock) Now() time.Time          { return time.UnixMicro(c.microseconds.Load()) }
 func (c *clock) Advance(d time.Duration) { c.microseconds.Add(d.Microseconds()) }
 
-// world is a server with a clock and a count of its SQL statements.
+// world is a server with a clock and a count of its requests' SQL statements.
 type world struct {
 	*instance
 	clock *clock
@@ -53,7 +55,12 @@ func newWorld(t *testing.T, environ ...string) *world {
 	t.Helper()
 	w := &world{clock: new(clock), count: new(storetest.Counter)}
 	w.clock.microseconds.Store(time.Now().Truncate(time.Second).UnixMicro())
-	i, err := startWith(t, func(o *server.Options) { o.Now, o.Statement = w.clock.Now, w.count.Observe }, append([]string{
+	observe := func(ctx context.Context, kind, statement string) {
+		if web.RequestID(ctx) != "" { // background jobs are not counted
+			w.count.Observe(ctx, kind, statement)
+		}
+	}
+	i, err := startWith(t, func(o *server.Options) { o.Now, o.Statement = w.clock.Now, observe }, append([]string{
 		"DSN=memory", "OAUTH2_LOGIN_URL=" + loginPage, "OAUTH2_CONSENT_URL=" + consentPage, "OAUTH2_ERROR_URL=" + errorPage,
 		"OAUTH2_LOGOUT_REDIRECT_URL=" + goodbyePage, "JANITOR_INTERVAL=0s",
 	}, environ...)...)
