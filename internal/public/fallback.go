@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 
+	"hydra/internal/oauth"
 	"hydra/internal/web"
 )
 
@@ -36,13 +37,13 @@ var fallbackPolicy = func() string {
 // handleFallbackConsent serves GET /oauth2/fallbacks/consent: a flow came here
 // because no login or consent app is set.
 func (h *Handler) handleFallbackConsent(w http.ResponseWriter, _ *http.Request) error {
-	return writePage(w, "consent", nil)
+	return writePage(w, http.StatusOK, "consent", nil)
 }
 
 // handleFallbackLogout serves GET /oauth2/fallbacks/logout, where a browser
 // goes after it signed out.
 func (h *Handler) handleFallbackLogout(w http.ResponseWriter, _ *http.Request) error {
-	return writePage(w, "logout", nil)
+	return writePage(w, http.StatusOK, "logout", nil)
 }
 
 // shownError is what the error page shows.
@@ -55,7 +56,7 @@ type shownError struct{ Error, Description, Hint, Debug string }
 func (h *Handler) handleFallbackError(w http.ResponseWriter, r *http.Request) error {
 	query, err := web.Query(r)
 	if err != nil {
-		return writePage(w, "error", shownError{Error: "invalid_request", Description: "The address of this page is malformed."})
+		return writePage(w, http.StatusBadRequest, "error", shownError{Error: "invalid_request", Description: "The address of this page is malformed."})
 	}
 	e := shownError{
 		Error:       bounded(query.Get("error")),
@@ -66,7 +67,17 @@ func (h *Handler) handleFallbackError(w http.ResponseWriter, r *http.Request) er
 	if e == (shownError{}) {
 		e.Description = "The address of this page does not say which error happened."
 	}
-	return writePage(w, "error", e)
+	return writePage(w, statusOf(e.Error), "error", e)
+}
+
+// statusOf gives the page the status of the error that it shows, so that
+// monitors and scripts see it, too. A code that is none of ours may be
+// anybody's joke: that page has been shown, which is all that is known of it.
+func statusOf(code string) int {
+	if !web.Knows(oauth.Kind(code)) {
+		return http.StatusOK
+	}
+	return web.StatusOf(oauth.Kind(code))
 }
 
 // bounded cuts a text that is too long for a page, and drops what could turn
@@ -85,7 +96,7 @@ func bounded(s string) string {
 }
 
 // writePage answers with a page, or with nothing at all when it cannot be made.
-func writePage(w http.ResponseWriter, name string, data any) error {
+func writePage(w http.ResponseWriter, status int, name string, data any) error {
 	var b bytes.Buffer
 	if err := fallbackTemplates.ExecuteTemplate(&b, name, data); err != nil {
 		return err
@@ -97,6 +108,7 @@ func writePage(w http.ResponseWriter, name string, data any) error {
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("X-Frame-Options", "DENY")
+	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // the browser went away: nobody is left to tell
 	return nil
 }

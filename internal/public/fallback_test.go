@@ -88,11 +88,26 @@ func TestErrorPageIsBounded(t *testing.T) {
 		t.Errorf("the direction of the text can be turned: %s", turned.Body)
 	}
 	for _, target := range []string{"/?error=a&error=b", "/?error=%ff", "/?error=%00"} {
-		if w := get(serve, target); w.Code != 200 || !strings.Contains(w.Body.String(), "malformed") {
+		if w := get(serve, target); w.Code != 400 || !strings.Contains(w.Body.String(), "malformed") {
 			t.Errorf("%s: %d", target, w.Code)
 		}
 	}
 	if w := get(serve, "/"); !strings.Contains(w.Body.String(), "does not say which error") {
 		t.Error("a page without an error says nothing")
+	}
+}
+
+// The page has the status of the error that it shows; a code that anybody may
+// have made up has none.
+func TestErrorPageStatus(t *testing.T) {
+	t.Parallel()
+	h := &Handler{Errors: &web.Errors{}}
+	serve := h.Errors.Handle(web.AdminErrors, h.handleFallbackError)
+	for code, want := range map[string]int{
+		"request_forbidden": 403, "invalid_client": 401, "invalid_request": 400, "request_unauthorized": 401, "<b>": 200, "": 200,
+	} {
+		if w := get(serve, "/?"+url.Values{"error": {code}}.Encode()); w.Code != want {
+			t.Errorf("error=%s: status %d, want %d", code, w.Code, want)
+		}
 	}
 }

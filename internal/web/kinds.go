@@ -72,3 +72,9 @@ func kindOf(err error) kindText {
 	}
 	return kindText{http.StatusBadRequest, "The request was refused.", ""}
 }
+
+// Knows reports whether the kind is one of this server's own.
+func Knows(kind oauth.Kind) bool {
+	_, ok := kinds[kind]
+	return ok
+}
