@@ -54,6 +54,12 @@ func startProgram(t *testing.T, environ ...string) *program {
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("the server ended with %v", err)
 		}
+		// attacks.md: tokens, codes, secrets, verifiers, cookies in logs.
+		for _, secret := range []string{"ory_", "eyJ", "challenge=", "verifier=", "hydra_demo_", "Basic ", "Bearer "} {
+			if strings.Contains(p.Log.String(), secret) {
+				t.Errorf("the log contains %q", secret)
+			}
+		}
 		if t.Failed() {
 			t.Logf("the server's log:\n%s", p.Log.String())
 		}
