@@ -171,6 +171,12 @@ func (s *Service) grantData(c *carried, req *oauth.Request, a AcceptConsent) *oa
 		AccessClaims: a.AccessClaims, IDClaims: a.IDClaims, Context: a.Context,
 		Remember: a.Remember, RememberFor: a.RememberFor, Flow: c.keep(),
 	}
+	if !slices.Equal(d.GrantedScope, req.Scope) {
+		d.RequestedScope = req.Scope
+	}
+	if !slices.Equal(d.GrantedAudience, req.Audience) {
+		d.RequestedAudience = req.Audience
+	}
 	if d.ACR == "" && len(req.OIDC.ACRValues) > 0 {
 		d.ACR = "0" // asked for and not given: ISO 29115 level 0 (OpenID Connect Core §2)
 	}

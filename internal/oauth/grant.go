@@ -91,27 +91,21 @@ type GrantRow struct {
 type GrantData struct {
 	Subject           string          `json:"sub,omitempty"`
 	SubjectIdentifier string          `json:"sid,omitempty"` // sub in ID tokens, when it differs
-	RequestedScope    []string        `json:"rs,omitempty"`
-	RequestedAudience []string        `json:"ra,omitempty"`
+	RequestedScope    []string        `json:"rs,omitempty"`  // nil when it is what was granted
+	RequestedAudience []string        `json:"ra,omitempty"`  // likewise
 	GrantedScope      []string        `json:"gs,omitempty"`
 	GrantedAudience   []string        `json:"ga,omitempty"`
 	RedirectURI       string          `json:"ru,omitempty"` // as sent; empty when the request had none
 	CodeChallenge     string          `json:"cc,omitempty"` // S256, RFC 7636
 	Nonce             string          `json:"n,omitempty"`
-	MaxAge            *int64          `json:"ma,omitempty"`
 	AuthTime          int64           `json:"at,omitempty"` // Unix seconds
 	ACR               string          `json:"acr,omitempty"`
 	AMR               []string        `json:"amr,omitempty"`
 	AccessClaims      json.RawMessage `json:"ac,omitempty"` // the consent's session.access_token
 	IDClaims          json.RawMessage `json:"ic,omitempty"` // the consent's session.id_token
 	Context           json.RawMessage `json:"ctx,omitempty"`
-	OIDC              OIDCContext     `json:"oc,omitzero"`
-	RequestURL        string          `json:"url,omitempty"`
 	Remember          bool            `json:"rem,omitempty"`
 	RememberFor       int64           `json:"rf,omitempty"` // seconds
-	LoginChallenge    string          `json:"lc,omitempty"` // the reference form when it was stored
-	ConsentChallenge  string          `json:"ch,omitempty"`
-	LoginSessionID    string          `json:"ls,omitempty"` // the session that existed before this login
 	Flow              []byte          `json:"f,omitempty"`  // the request and the login, as package flow writes them
 }
 
