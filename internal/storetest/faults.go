@@ -43,15 +43,21 @@ type Faults struct {
 type faultPlan struct {
 	text  string
 	fault Fault
+	skip  int
 	left  int
 	hits  int
 }
 
 // Inject makes the next statements that contain the text fail.
 func (f *Faults) Inject(text string, fault Fault, times int) {
+	f.InjectAfter(0, text, fault, times)
+}
+
+// InjectAfter is Inject after some statements with the text that do not fail.
+func (f *Faults) InjectAfter(skip int, text string, fault Fault, times int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.plans = append(f.plans, &faultPlan{text: text, fault: fault, left: times})
+	f.plans = append(f.plans, &faultPlan{text: text, fault: fault, skip: skip, left: times})
 }
 
 // Clear ends all faults and returns how many statements had failed.
@@ -81,7 +87,11 @@ func (f *Faults) next(statement string) (Fault, bool) {
 	}
 	f.ran[statement]++
 	for _, p := range f.plans {
-		if p.left > 0 && strings.Contains(statement, p.text) {
+		switch {
+		case p.left == 0 || !strings.Contains(statement, p.text):
+		case p.skip > 0:
+			p.skip--
+		default:
 			p.left--
 			p.hits++
 			return p.fault, true
