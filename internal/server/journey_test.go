@@ -89,7 +89,7 @@ func (w *world) call(t *testing.T, method, path string, body any) reply {
 		}
 		text = string(data)
 	}
-	return do(t, client, method, w.Admin+path, text)
+	return do(t, client, method, w.Admin+path, text, proxied)
 }
 
 // object reads a JSON object from an answer with this status.
@@ -163,7 +163,7 @@ func (b *browser) open(t *testing.T, to string) reply {
 
 func (b *browser) send(t *testing.T, method, to, body string) reply {
 	t.Helper()
-	headers := []string{"Cookie: " + b.header()}
+	headers := []string{"Cookie: " + b.header(), proxied}
 	if body != "" {
 		headers = append(headers, "Content-Type: application/x-www-form-urlencoded")
 	}
@@ -174,6 +174,10 @@ func (b *browser) send(t *testing.T, method, to, body string) reply {
 	}
 	return r
 }
+
+// proxied is what a proxy adds that terminates TLS. A server that was not told
+// of the proxy ignores it.
+const proxied = "X-Forwarded-Proto: https"
 
 // address turns what the server calls itself into where it listens.
 func (w *world) address(to string) string {
