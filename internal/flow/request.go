@@ -152,9 +152,7 @@ func validScope(s string) bool {
 		return true
 	}
 	for token := range strings.SplitSeq(s, " ") {
-		if token == "" || strings.ContainsFunc(token, func(c rune) bool {
-			return c < 0x21 || c > 0x7e || c == '"' || c == '\\'
-		}) {
+		if !oauth.IsScopeToken(token) {
 			return false
 		}
 	}

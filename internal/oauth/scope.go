@@ -31,6 +31,15 @@ func Unique(list []string) []string {
 	return out
 }
 
+// IsScopeToken reports whether s is one scope-token in the grammar of RFC 6749
+// §3.3: visible ASCII without quotation mark and backslash. A pattern of a
+// client, such as foo.*, would let anything else through.
+func IsScopeToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+		return c < 0x21 || c > 0x7e || c == '"' || c == '\\'
+	})
+}
+
 // ScopeStrategy decides whether a list of allowed patterns covers a scope.
 type ScopeStrategy func(allowed []string, scope string) bool
 

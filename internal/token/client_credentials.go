@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,11 +96,14 @@ const maxListed = 500
 
 // formScope reads the parameter scope without doubles.
 func formScope(form url.Values) ([]string, error) {
-	scope := oauth.Unique(oauth.Fields(form.Get("scope")))
-	if len(scope) > maxListed {
+	scope := oauth.Fields(form.Get("scope"))
+	switch {
+	case len(scope) > maxListed:
 		return nil, oauth.InvalidScope.Hintf("At most %d scopes can be requested at once.", maxListed)
+	case slices.ContainsFunc(scope, func(token string) bool { return !oauth.IsScopeToken(token) }):
+		return nil, oauth.InvalidScope.Hint("A scope has characters that no scope may have (RFC 6749 §3.3).")
 	}
-	return scope, nil
+	return oauth.Unique(scope), nil
 }
 
 // formAudience reads the parameter audience, which may repeat and may hold

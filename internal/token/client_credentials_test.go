@@ -39,6 +39,9 @@ func TestClientCredentials(t *testing.T) {
 			t.Errorf("%s: scope %q without scope", strategy, bare.Scope)
 		}
 		w.refuse(c, machineForm("scope", "beyond"), oauth.InvalidScope)
+		for _, odd := range []string{"foo.\x01", "foo.\u202ex", `foo."`, `foo.\`, "foo.\u00e9"} { // foo.* must not let them in
+			w.refuse(c, machineForm("scope", odd), oauth.InvalidScope)
+		}
 		w.refuse(c, machineForm("audience", "https://evil.test/"), oauth.InvalidRequest)
 
 		w.wait(2*time.Hour - time.Second)
