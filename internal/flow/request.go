@@ -238,11 +238,12 @@ func checkMaxAge(r *reading) *oauth.Error {
 	if raw == "" {
 		return nil
 	}
-	n, err := strconv.ParseInt(raw, 10, 32)
-	if err != nil || n < 0 {
+	n, err := strconv.ParseUint(raw, 10, 31) // takes no sign
+	if err != nil {
 		return oauth.InvalidRequest.Hint("The parameter max_age must be a number of seconds that is not negative.")
 	}
-	r.req.MaxAge = &n
+	seconds := int64(n) //nolint:gosec // 31 bits
+	r.req.MaxAge = &seconds
 	return nil
 }
 
