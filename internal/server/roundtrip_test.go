@@ -21,6 +21,7 @@ import (
 type rig struct {
 	*instance
 	t     *testing.T
+	own   string       // where the public port is, whatever the issuer says
 	ahead atomic.Int64 // of the real time, in nanoseconds
 
 	mu     sync.Mutex
@@ -45,8 +46,17 @@ func newRig(t *testing.T, environ ...string) *rig {
 		t.Fatal(err)
 	}
 	r.instance = i
-	r.Public = i.Config.URLs.Public // where apps send browsers back to
+	r.own, r.Public = i.Public, i.Config.URLs.Public // where apps send browsers back to
 	return r
+}
+
+// beside starts another node on the same database. It has its own clock, and
+// its public port is called directly.
+func (r *rig) beside(environ ...string) *rig {
+	r.t.Helper()
+	n := newRig(r.t, append([]string{"DATA_DIR=" + r.Config.DataDir, "URLS_SELF_ISSUER=" + r.Config.URLs.Issuer}, environ...)...)
+	n.Public = n.own
+	return n
 }
 
 func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
