@@ -227,7 +227,7 @@ func (s *Store) ListClients(ctx context.Context, offset, limit int) ([]*oauth.Cl
 	return all(ctx, s, func(r *sql.Rows, c **oauth.Client) error {
 		*c = new(oauth.Client)
 		return scanClient(r, *c)
-	}, listClients, limit, offset)
+	}, listClients, max(limit, 0), max(offset, 0))
 }
 
 // RaiseEpoch ends all access tokens of a client. ErrNotFound.

@@ -135,6 +135,6 @@ func (s *Store) RevokeGrant(ctx context.Context, id oauth.ID, now time.Time) (in
 // revoked yet, skipped and open ones too, and returns how many.
 func (s *Store) RevokeGrants(ctx context.Context, subject oauth.ID, f oauth.GrantFilter, now time.Time, limit int) (int, error) {
 	out, err := s.exec(ctx, revokeGrants, due(now), key(subject), given(f.ClientUID), f.ClientUID[:],
-		given(f.SessionID), f.SessionID[:], limit)
+		given(f.SessionID), f.SessionID[:], max(limit, 0))
 	return out.count(), err
 }

@@ -21,7 +21,7 @@ type location struct {
 // ignored are options of other servers' SQLite and SQL DSNs that have nothing
 // to switch here: there are no foreign keys, and the pools size themselves.
 var ignored = map[string]bool{
-	"_fk": true, "_foreign_keys": true, "mode": true, "cache": true, "max_conns": true, "max_idle_conns": true,
+	"_fk": true, "_foreign_keys": true, "cache": true, "max_conns": true, "max_idle_conns": true,
 	"max_conn_lifetime": true, "max_conn_idle_time": true,
 }
 
@@ -64,6 +64,10 @@ func parseDSN(dsn string) (location, error) {
 			loc.busyTimeout, err = time.ParseDuration(values[0])
 			if err != nil || loc.busyTimeout < 0 || loc.busyTimeout > time.Minute {
 				return loc, errors.New("sqlstore: busy_timeout in the DSN is a duration of at most 1m, such as 500ms")
+			}
+		case name == "mode":
+			if values[0] != "rwc" && values[0] != "rw" {
+				return loc, errors.New("sqlstore: mode in the DSN can only be rwc")
 			}
 		case !ignored[name]:
 			return loc, errors.New("sqlstore: the DSN has an unknown option; busy_timeout is allowed")

@@ -48,7 +48,7 @@ func TestParseDSN(t *testing.T) {
 	}
 	for _, dsn := range []string{"", "memory?x=1", "sqlite:", "sqlite://", "sqlite:///", "sqlite:///a/", "/a/b", "mysql://u:secret@h/d",
 		"sqlite:///a%zz", "sqlite:///a?secret=1", "sqlite:///a?busy_timeout=soon", "sqlite:///a?busy_timeout=-1s", "sqlite:///a?busy_timeout=2h",
-		"sqlite:///a?x=%zz", "sqlite:///a\x00b"} {
+		"sqlite:///a?x=%zz", "sqlite:///a?mode=memory", "sqlite:///a?mode=ro", "sqlite:///a\x00b"} {
 		_, err := parseDSN(dsn)
 		if err == nil {
 			t.Errorf("parseDSN(%q) is no error", dsn)

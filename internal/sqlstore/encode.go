@@ -86,7 +86,7 @@ func (d rotationInto) Scan(v any) error {
 	return nil
 }
 
-// text reads text, which is kept as bytes.
+// textInto reads text, which is kept as bytes.
 type textInto struct{ s *string }
 
 func (d textInto) Scan(v any) error {
@@ -106,7 +106,8 @@ func (d textInto) Scan(v any) error {
 // text writes text as bytes; it is never NULL.
 func text(s string) []byte { return append([]byte{}, s...) }
 
-// nameKey makes a key of fixed length from a name of any length.
+// nameKey makes a key of fixed length from a name of any length, because
+// engines bound the length of what they index.
 func nameKey(name string) []byte {
 	sum := sha256.Sum256([]byte(name))
 	return sum[:]

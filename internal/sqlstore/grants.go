@@ -134,5 +134,5 @@ func (s *Store) LoginState(ctx context.Context, flow, remember, session oauth.ID
 // that ran out and without those whose client was deleted.
 func (s *Store) GrantsOf(ctx context.Context, subject oauth.ID, f oauth.GrantFilter, now time.Time, offset, limit int) ([]oauth.GrantRow, error) {
 	return all(ctx, s, scanGrantRow, selectGrantsOf, key(subject), due(now),
-		given(f.ClientUID), f.ClientUID[:], given(f.SessionID), f.SessionID[:], limit, offset)
+		given(f.ClientUID), f.ClientUID[:], given(f.SessionID), f.SessionID[:], max(limit, 0), max(offset, 0))
 }

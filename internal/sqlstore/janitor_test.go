@@ -15,7 +15,7 @@ import (
 // are spent beside it.
 func TestPurgeOfManyRows(t *testing.T) {
 	t.Parallel()
-	const rows, limit = 100_000, 500
+	const rows, limit = purgeRows, 500
 	path := storetest.File(t)
 	s := storetest.Open(t, sqlstore.Config{DSN: "sqlite://" + path})
 	client := &oauth.Client{UID: oauth.ID{1}, ID: "app", ExpiresAt: oauth.Never}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/pressly/goose/v3"
 )
@@ -56,7 +57,15 @@ func (s *Store) makeFile() error {
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return err
+	}
+	// The file's name must survive a power loss as its rows will.
+	dir, err := os.Open(filepath.Dir(s.loc.path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func (s *Store) provider(db *sql.DB) (*goose.Provider, error) {

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -68,7 +69,7 @@ func (s *Store) Purge(ctx context.Context, what oauth.Expiring, bucket int, now,
 	case !ok:
 		return 0, 0, fmt.Errorf("sqlstore: purge: unknown group %q", what)
 	case !again.After(now):
-		return 0, 0, fmt.Errorf("sqlstore: purge: the new appointment is not later than now")
+		return 0, 0, errors.New("sqlstore: purge: the new appointment is not later than now")
 	case limit <= 0:
 		return 0, 0, nil
 	}

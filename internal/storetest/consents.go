@@ -175,6 +175,10 @@ func consentPages(t *testing.T, f *fixture) {
 		paged = append(paged, page(offset, 4)...)
 	}
 	wantSame(t, "pages", paged, whole)
+	if rows := page(0, -1); len(rows) != 0 {
+		t.Errorf("a negative limit lists %d", len(rows))
+	}
+	wantSame(t, "a negative offset", page(-1, 100), whole)
 }
 
 func consentDeletedClient(t *testing.T, f *fixture) {

@@ -1,0 +1,7 @@
+//go:build race
+
+package sqlstore_test
+
+// purgeRows is smaller under the race detector, which makes SQLite, being Go
+// here, some twenty times slower.
+const purgeRows = 5_000
