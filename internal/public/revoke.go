@@ -12,11 +12,11 @@ import (
 func (h *Handler) handleRevoke(w http.ResponseWriter, r *http.Request) error {
 	form, err := web.Form(w, r)
 	if err != nil {
-		return asInvalidClient(err)
+		return notRevoked(err)
 	}
 	c, err := h.authenticate(r, form)
 	if err != nil {
-		return asInvalidClient(err)
+		return notRevoked(err)
 	}
 	value := form.Get("token")
 	if value == "" {
@@ -30,16 +30,20 @@ func (h *Handler) handleRevoke(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// asInvalidClient answers a request that is malformed, or empty, as Hydra does:
-// it authenticates nobody (contract §3.3). What is no fault of the request
-// stays what it is.
-func asInvalidClient(err error) error {
-	if !errors.Is(err, oauth.InvalidRequest) {
-		return err
+// notRevoked says why a revocation did not come so far as to be tried. A
+// request that is malformed, or empty, authenticates nobody (contract §3.3).
+// When the server could not find out who calls, the client is told to try
+// again, as it is when the revocation itself fails (RFC 7009 §2.2.1).
+func notRevoked(err error) error {
+	switch oauth.KindOf(err) {
+	case oauth.ServerError:
+		return oauth.TemporarilyUnavailable.Hint("The token could not be revoked now. Try again.").Because(err)
+	case oauth.InvalidRequest:
+		hint := "The request is malformed or has no credentials."
+		if e, ok := errors.AsType[*oauth.Error](err); ok && e.Public != "" {
+			hint = e.Public
+		}
+		return oauth.InvalidClient.Hint(hint).Because(err)
 	}
-	hint := "The request is malformed or has no credentials."
-	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Public != "" {
-		hint = e.Public
-	}
-	return oauth.InvalidClient.Hint(hint).Because(err)
+	return err
 }
