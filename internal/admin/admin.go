@@ -5,6 +5,8 @@
 package admin
 
 import (
+	"net/http"
+
 	"hydra/internal/client"
 	"hydra/internal/flow"
 	"hydra/internal/key"
@@ -53,7 +55,16 @@ func (h *Handler) Routes(mux *web.Mux) {
 
 		"POST /oauth2/flush": h.handleFlush,
 	} {
-		mux.Handle(pattern, h.Errors.Handle(web.AdminErrors, f))
+		mux.Handle(pattern, h.Errors.Handle(web.AdminErrors, uncached(f)))
 	}
 	mux.Handle("POST /oauth2/introspect", h.Errors.Handle(web.OAuthErrors, h.handleIntrospect))
+}
+
+// uncached keeps answers out of every cache: they carry secrets, keys and what
+// is known about people (RFC 7591 §3.2.1 demands it of a new client's).
+func uncached(f web.HandlerFunc) web.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		web.NoStore(w)
+		return f(w, r)
+	}
 }
