@@ -28,7 +28,7 @@ func (h *Handler) handleCreateClient(w http.ResponseWriter, r *http.Request) err
 func (h *Handler) handleListClients(w http.ResponseWriter, r *http.Request) error {
 	answer := []*clientJSON{}
 	if offset, limit := page(r); limit > 0 {
-		clients, err := h.Clients.List(r.Context(), offset, limit)
+		clients, err := h.Clients.List(r.Context(), oauth.ClientQuery{Offset: offset, Limit: limit})
 		if err != nil {
 			return err
 		}

@@ -115,9 +115,14 @@ func unknown(err error) error {
 	return err
 }
 
-// List returns clients in the byte order of their ids.
-func (s *Service) List(ctx context.Context, offset, limit int) ([]*oauth.Client, error) {
-	return s.Store.ListClients(ctx, offset, limit)
+// List returns the clients of a page in the byte order of their ids.
+func (s *Service) List(ctx context.Context, q oauth.ClientQuery) ([]*oauth.Client, error) {
+	return s.Store.ListClients(ctx, q)
+}
+
+// Count returns how many clients the filter lets through.
+func (s *Service) Count(ctx context.Context, f oauth.ClientFilter) (int, error) {
+	return s.Store.CountClients(ctx, f)
 }
 
 // Create registers a client. An empty id is replaced by a random UUID, absent

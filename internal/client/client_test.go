@@ -385,7 +385,7 @@ func TestList(t *testing.T) {
 		offset, limit int
 		want          string
 	}{{0, 100, "B a b ä"}, {0, 1, "B"}, {1, 2, "a b"}, {100, 100, ""}} {
-		clients, err := s.List(t.Context(), test.offset, test.limit)
+		clients, err := s.List(t.Context(), oauth.ClientQuery{Offset: test.offset, Limit: test.limit})
 		if err != nil {
 			t.Fatal(err)
 		}

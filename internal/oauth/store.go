@@ -38,6 +38,22 @@ type Store interface {
 	Close() error
 }
 
+// ClientFilter narrows a list of clients. Texts are compared byte for byte; an
+// empty one lets every client through.
+type ClientFilter struct {
+	Owner string
+	Name  string
+}
+
+// ClientQuery is a page of a list of clients: of those with an id after After,
+// if that is set, Limit clients behind the first Offset.
+type ClientQuery struct {
+	ClientFilter
+	After  *string
+	Offset int
+	Limit  int
+}
+
 // Clients keeps registered clients and their secrets. Each change also raises
 // the version "clients".
 type Clients interface {
@@ -53,8 +69,10 @@ type Clients interface {
 	// DeleteClient removes the client and its secrets; at is kept beside the
 	// uid in the list of deleted clients. ErrNotFound.
 	DeleteClient(ctx context.Context, id string, at time.Time) error
-	// ListClients returns clients in the byte order of their ids.
-	ListClients(ctx context.Context, offset, limit int) ([]*Client, error)
+	// ListClients returns the clients of a page in the byte order of their ids.
+	ListClients(ctx context.Context, q ClientQuery) ([]*Client, error)
+	// CountClients returns how many clients the filter lets through.
+	CountClients(ctx context.Context, f ClientFilter) (int, error)
 	// RaiseEpoch ends all access tokens of a client. ErrNotFound.
 	RaiseEpoch(ctx context.Context, id string) error
 }
@@ -152,6 +170,12 @@ type GrantFilter struct {
 	SessionID ID // zero: any session
 }
 
+// GrantPosition is a place in the list of a subject's consents.
+type GrantPosition struct {
+	RequestedAt time.Time
+	ID          ID
+}
+
 // Grants keeps permissions.
 type Grants interface {
 	// Grant returns the row with the state of its client and session, in one
@@ -195,6 +219,10 @@ type Grants interface {
 	// newest requested_at first (ties by id), without remembered ones that
 	// ran out.
 	GrantsOf(ctx context.Context, subject ID, f GrantFilter, now time.Time, offset, limit int) ([]GrantRow, error)
+	// GrantsAfter is GrantsOf from behind a place in that list.
+	GrantsAfter(ctx context.Context, subject ID, f GrantFilter, now time.Time, after GrantPosition, limit int) ([]GrantRow, error)
+	// CountGrantsOf returns how long the list of GrantsOf is.
+	CountGrantsOf(ctx context.Context, subject ID, f GrantFilter, now time.Time) (int, error)
 }
 
 // Sessions keeps remembered logins.
@@ -204,6 +232,10 @@ type Sessions interface {
 	// PutSession inserts the session, or replaces it while it is not ended;
 	// either only while the flow's Grant was not paid out and is not dead. ErrUsed.
 	PutSession(ctx context.Context, s *Session, flow ID) error
+	// ExtendSession moves the ends of a session that is not ended to later
+	// times, never to earlier ones, and replaces its data. ErrUsed when it was
+	// ended or is gone.
+	ExtendSession(ctx context.Context, s *Session) error
 	// EndSession ends it, if it lives. It is no error when there is none.
 	EndSession(ctx context.Context, id ID, now time.Time) error
 	// EndSessions ends every session of a subject and returns how many lived.

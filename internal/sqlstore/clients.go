@@ -20,9 +20,6 @@ const (
 	selectClient = `SELECT ` + clientColumns + `, ` + secretColumns + `
 		FROM clients c LEFT JOIN client_secrets k ON k.client_uid = c.uid
 		WHERE c.client_id = ? ORDER BY k.created_at, k.id`
-	// listClients walks over the index up to the offset, which is what paging
-	// by offset means.
-	listClients  = `SELECT ` + clientColumns + ` FROM clients c ORDER BY c.client_id LIMIT ? OFFSET ?`
 	insertClient = `
 		INSERT INTO clients (uid, client_id, owner_key, name_key, epoch, version, registration_generation, created_at, updated_at, expires_at, op_id, data)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -220,14 +217,6 @@ func (s *Store) DeleteClient(ctx context.Context, id string, at time.Time) error
 		}
 		return t.raise(ctx, groupClients)
 	})
-}
-
-// ListClients returns clients in the byte order of their ids.
-func (s *Store) ListClients(ctx context.Context, offset, limit int) ([]*oauth.Client, error) {
-	return all(ctx, s, func(r *sql.Rows, c **oauth.Client) error {
-		*c = new(oauth.Client)
-		return scanClient(r, *c)
-	}, listClients, max(limit, 0), max(offset, 0))
 }
 
 // RaiseEpoch ends all access tokens of a client. ErrNotFound.

@@ -36,6 +36,9 @@ func TestStatementCounts(t *testing.T) {
 			_, err := s.GrantsOf(ctx, oauth.ID{3}, oauth.GrantFilter{}, noon, 0, 10)
 			return err
 		}, read},
+		{"ExtendSession", func() error { return s.ExtendSession(ctx, session) }, write},
+		{"ListClients", func() error { _, err := s.ListClients(ctx, oauth.ClientQuery{Limit: 1}); return err }, read},
+		{"CountClients", func() error { _, err := s.CountClients(ctx, oauth.ClientFilter{}); return err }, read},
 		{"SpendCode", func() error {
 			return s.SpendCode(ctx, grant.ID, oauth.CodeSpend{Op: oauth.ID{6}, Now: noon, RefreshExpiresAt: oauth.Never, ExpiresAt: oauth.Never, PurgeAt: oauth.Never})
 		}, write},

@@ -34,14 +34,19 @@ const (
 			ORDER BY g.handled_at DESC LIMIT 8) x
 		UNION ALL
 		SELECT 3 AS part, ` + noGrant + `, ` + sessionColumns + ` FROM sessions s WHERE s.id = ?`
-	selectGrantsOf = `SELECT ` + grantColumns + `, ` + clientState + `, s.ended_at
+	// listed are the consents that a list shows.
+	listed = `g.subject_key = ? AND g.revoked_at IS NULL AND g.skip = 0 AND g.handled_at IS NOT NULL
+		  AND (g.consent_until IS NULL OR g.consent_until > ?)
+		  AND (? = 0 OR g.client_uid = ?) AND (? = 0 OR g.session_id = ?)`
+	selectListed = `SELECT ` + grantColumns + `, ` + clientState + `, s.ended_at
 		FROM grants g
 		JOIN clients c ON c.uid = g.client_uid
 		LEFT JOIN sessions s ON s.id = g.session_id
-		WHERE g.subject_key = ? AND g.revoked_at IS NULL AND g.skip = 0 AND g.handled_at IS NOT NULL
-		  AND (g.consent_until IS NULL OR g.consent_until > ?)
-		  AND (? = 0 OR g.client_uid = ?) AND (? = 0 OR g.session_id = ?)
-		ORDER BY g.requested_at DESC, g.id DESC LIMIT ? OFFSET ?`
+		WHERE ` + listed
+	selectGrantsOf    = selectListed + ` ORDER BY g.requested_at DESC, g.id DESC LIMIT ? OFFSET ?`
+	selectGrantsAfter = selectListed + ` AND (g.requested_at < ? OR (g.requested_at = ? AND g.id < ?))
+		ORDER BY g.requested_at DESC, g.id DESC LIMIT ?`
+	countGrantsOf = `SELECT COUNT(*) FROM grants g JOIN clients c ON c.uid = g.client_uid WHERE ` + listed
 )
 
 // grantDest reads the columns grantColumns.
@@ -133,6 +138,20 @@ func (s *Store) LoginState(ctx context.Context, flow, remember, session oauth.ID
 // newest requested_at first (ties by id, descending), without remembered ones
 // that ran out and without those whose client was deleted.
 func (s *Store) GrantsOf(ctx context.Context, subject oauth.ID, f oauth.GrantFilter, now time.Time, offset, limit int) ([]oauth.GrantRow, error) {
-	return all(ctx, s, scanGrantRow, selectGrantsOf, key(subject), due(now),
-		given(f.ClientUID), f.ClientUID[:], given(f.SessionID), f.SessionID[:], max(limit, 0), max(offset, 0))
+	return all(ctx, s, scanGrantRow, selectGrantsOf, append(listedArgs(subject, f, now), max(limit, 0), max(offset, 0))...)
+}
+
+func listedArgs(subject oauth.ID, f oauth.GrantFilter, now time.Time) []any {
+	return []any{key(subject), due(now), given(f.ClientUID), f.ClientUID[:], given(f.SessionID), f.SessionID[:]}
+}
+
+// GrantsAfter is GrantsOf from behind a place in that list.
+func (s *Store) GrantsAfter(ctx context.Context, subject oauth.ID, f oauth.GrantFilter, now time.Time, after oauth.GrantPosition, limit int) ([]oauth.GrantRow, error) {
+	at := due(after.RequestedAt)
+	return all(ctx, s, scanGrantRow, selectGrantsAfter, append(listedArgs(subject, f, now), at, at, after.ID[:], max(limit, 0))...)
+}
+
+// CountGrantsOf returns how long the list of GrantsOf is.
+func (s *Store) CountGrantsOf(ctx context.Context, subject oauth.ID, f oauth.GrantFilter, now time.Time) (int, error) {
+	return s.number(ctx, countGrantsOf, listedArgs(subject, f, now)...)
 }

@@ -14,7 +14,8 @@ import (
 
 // walks are the statements that may walk over a whole table or index.
 var walks = map[string]string{
-	"listClients": "paging by offset walks its index up to the offset; the admin API has nothing else to page by",
+	"listClients":  "paging by offset walks its index up to the offset, which is how two generations of the admin API page",
+	"countClients": "counting walks over what is counted; it is asked only where a list is longer than its page",
 }
 
 // small are tables that do not grow with use.

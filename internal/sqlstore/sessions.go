@@ -23,6 +23,10 @@ const (
 	updateSession = `
 		UPDATE sessions SET subject_key = ?, authenticated_at = ?, created_at = ?, expires_at = ?, ended_at = ?, purge_at = ?, data = ?
 		WHERE id = ? AND ended_at IS NULL AND NOT ` + spent
+	extendSession = `
+		UPDATE sessions SET expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END,
+			purge_at = CASE WHEN purge_at < ? THEN ? ELSE purge_at END, data = ?
+		WHERE id = ? AND ended_at IS NULL`
 	endSession  = `UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL`
 	endSessions = `UPDATE sessions SET ended_at = ? WHERE subject_key = ? AND ended_at IS NULL`
 )
@@ -50,6 +54,17 @@ func (s *Store) PutSession(ctx context.Context, v *oauth.Session, flow oauth.ID)
 	}
 	out, err = s.exec(ctx, updateSession, key(v.SubjectKey), due(v.AuthenticatedAt), due(v.CreatedAt), due(v.ExpiresAt),
 		micros(v.EndedAt), due(v.PurgeAt), v.Data, v.ID[:], key(flow))
+	if err == nil && out.rows == 0 {
+		return oauth.ErrUsed
+	}
+	return err
+}
+
+// ExtendSession moves the ends of a session that is not ended to later times,
+// never to earlier ones, and replaces its data. ErrUsed when it was ended or
+// is gone. Doing it twice leaves what doing it once leaves.
+func (s *Store) ExtendSession(ctx context.Context, v *oauth.Session) error {
+	out, err := s.exec(ctx, extendSession, due(v.ExpiresAt), due(v.ExpiresAt), due(v.PurgeAt), due(v.PurgeAt), v.Data, v.ID[:])
 	if err == nil && out.rows == 0 {
 		return oauth.ErrUsed
 	}

@@ -21,6 +21,8 @@ var clientChecks = []check{
 	{"secrets stay, are replaced or go", clientSecrets},
 	{"delete leaves nothing that comes back to life", clientDelete},
 	{"lists are in byte order and page", clientList},
+	{"lists go on behind an id", clientListFrom},
+	{"lists and counts are narrowed by owner and name", clientFilters},
 	{"epochs only rise", clientEpoch},
 	{"each change raises the version of its group", clientVersions},
 }
@@ -60,7 +62,7 @@ func clientUnknown(t *testing.T, f *fixture) {
 	wantErr(t, "DeleteClient()", f.DeleteClient(t.Context(), "nobody", noon), oauth.ErrNotFound)
 	wantErr(t, "RaiseEpoch()", f.RaiseEpoch(t.Context(), "nobody"), oauth.ErrNotFound)
 	wantErr(t, "UpdateClient()", f.UpdateClient(t.Context(), &oauth.Client{UID: newID(), ID: "nobody"}, nil), oauth.ErrUsed)
-	list, err := f.ListClients(t.Context(), 0, 10)
+	list, err := f.ListClients(t.Context(), oauth.ClientQuery{Limit: 10})
 	if err != nil || len(list) != 0 {
 		t.Errorf("ListClients() = %v, %v, want none", list, err)
 	}
@@ -174,7 +176,7 @@ func clientList(t *testing.T, f *fixture) {
 	slices.Sort(want)
 	var got []string
 	for offset := 0; ; offset += 5 {
-		page, err := f.ListClients(t.Context(), offset, 5)
+		page, err := f.ListClients(t.Context(), oauth.ClientQuery{Offset: offset, Limit: 5})
 		must(t, err)
 		if len(page) == 0 {
 			break
@@ -184,6 +186,79 @@ func clientList(t *testing.T, f *fixture) {
 		}
 	}
 	wantSame(t, "all pages", got, want)
+}
+
+// Paging by place shows everything once, in spite of clients that come and go
+// in between.
+func clientListFrom(t *testing.T, f *fixture) {
+	for _, id := range foreignNames {
+		f.addClient(t, id)
+	}
+	want := slices.Sorted(slices.Values(foreignNames))
+	var got []string
+	var after *string
+	for n := 0; ; n++ {
+		page, err := f.ListClients(t.Context(), oauth.ClientQuery{After: after, Limit: 3})
+		must(t, err)
+		if len(page) == 0 {
+			break
+		}
+		for _, c := range page {
+			got = append(got, c.ID)
+		}
+		after = &page[len(page)-1].ID
+		f.addClient(t, fmt.Sprint("\x01", n)) // before the place: never seen
+		if n == 0 {
+			must(t, f.DeleteClient(t.Context(), *after, noon)) // the place itself: no harm
+		}
+	}
+	wantSame(t, "all pages", got, want)
+	_, err := f.ListClients(t.Context(), oauth.ClientQuery{After: new("a\x00"), Limit: 3})
+	wantErr(t, "ListClients() behind NUL", err, oauth.InvalidRequest)
+}
+
+func clientFilters(t *testing.T, f *fixture) {
+	for i, c := range []struct{ owner, name string }{{"me", "App"}, {"me", "app"}, {"Me", "App"}, {"", ""}, {"me", "App"}} {
+		must(t, f.AddClient(t.Context(), &oauth.Client{UID: newID(), ID: fmt.Sprint(i), Owner: c.owner, Name: c.name, ExpiresAt: oauth.Never}, nil))
+	}
+	for _, test := range []struct {
+		filter oauth.ClientFilter
+		want   []string
+	}{
+		{oauth.ClientFilter{}, []string{"0", "1", "2", "3", "4"}},
+		{oauth.ClientFilter{Owner: "me"}, []string{"0", "1", "4"}},
+		{oauth.ClientFilter{Name: "App"}, []string{"0", "2", "4"}},
+		{oauth.ClientFilter{Owner: "me", Name: "App"}, []string{"0", "4"}},
+		{oauth.ClientFilter{Owner: "nobody"}, nil},
+		{oauth.ClientFilter{Owner: "a\x00b", Name: "App"}, nil},
+	} {
+		n, err := f.CountClients(t.Context(), test.filter)
+		if n != len(test.want) || err != nil {
+			t.Errorf("CountClients(%+v) = %d, %v, want %d", test.filter, n, err, len(test.want))
+		}
+		list := func(q oauth.ClientQuery) (ids []string) {
+			q.ClientFilter = test.filter
+			page, err := f.ListClients(t.Context(), q)
+			must(t, err)
+			for _, c := range page {
+				ids = append(ids, c.ID)
+			}
+			return ids
+		}
+		wantSame(t, "list", list(oauth.ClientQuery{Limit: 10}), test.want)
+		if len(test.want) > 1 {
+			wantSame(t, "second", list(oauth.ClientQuery{Offset: 1, Limit: 1}), test.want[1:2])
+			wantSame(t, "behind the first", list(oauth.ClientQuery{After: &test.want[0], Limit: 10}), test.want[1:])
+		}
+	}
+	// An update moves a client from one owner to the other.
+	c, _, err := f.Client(t.Context(), "1")
+	must(t, err)
+	c.Owner = "you"
+	must(t, f.UpdateClient(t.Context(), c, nil))
+	if n, err := f.CountClients(t.Context(), oauth.ClientFilter{Owner: "you"}); n != 1 || err != nil {
+		t.Errorf("CountClients() after the update = %d, %v, want 1", n, err)
+	}
 }
 
 func clientEpoch(t *testing.T, f *fixture) {

@@ -175,6 +175,23 @@ func consentPages(t *testing.T, f *fixture) {
 		paged = append(paged, page(offset, 4)...)
 	}
 	wantSame(t, "pages", paged, whole)
+	paged = paged[:0]
+	for at := (oauth.GrantPosition{RequestedAt: oauth.Never}); len(paged) < len(all); {
+		list, err := f.GrantsAfter(t.Context(), subject, oauth.GrantFilter{}, noon, at, 4)
+		must(t, err)
+		if len(list) == 0 {
+			break
+		}
+		last := list[len(list)-1]
+		paged, at = append(paged, list...), oauth.GrantPosition{RequestedAt: last.RequestedAt, ID: last.ID}
+	}
+	wantSame(t, "pages by place", paged, whole)
+	if n, err := f.CountGrantsOf(t.Context(), subject, oauth.GrantFilter{}, noon); n != len(all) || err != nil {
+		t.Errorf("CountGrantsOf() = %d, %v, want %d", n, err, len(all))
+	}
+	if n, err := f.CountGrantsOf(t.Context(), subject, oauth.GrantFilter{SessionID: all[3].SessionID}, noon); n != 1 || err != nil {
+		t.Errorf("CountGrantsOf() of a session = %d, %v, want 1", n, err)
+	}
 	if rows := page(0, -1); len(rows) != 0 {
 		t.Errorf("a negative limit lists %d", len(rows))
 	}

@@ -11,6 +11,7 @@ import (
 var sessionChecks = []check{
 	{"everything comes back", sessionRoundTrip},
 	{"an accept again replaces it while it lives", sessionReplaced},
+	{"a session is extended and never shortened", sessionExtended},
 	{"an ended session stays ended", sessionEnded},
 	{"a flow that was paid out or died makes no session", sessionSpentFlow},
 	{"all of a subject end", sessionsOfSubject},
@@ -39,6 +40,23 @@ func sessionReplaced(t *testing.T, f *fixture) {
 	got, err := f.Session(t.Context(), first.ID)
 	must(t, err)
 	wantSame(t, "session", got, &second)
+}
+
+func sessionExtended(t *testing.T, f *fixture) {
+	s := f.addSession(t, newID())
+	longer := *s
+	longer.ExpiresAt, longer.PurgeAt, longer.Data = s.ExpiresAt.Add(time.Hour), s.PurgeAt.Add(time.Hour), []byte("anew")
+	must(t, f.ExtendSession(t.Context(), &longer))
+	shorter := *s
+	shorter.Data = []byte("again")
+	must(t, f.ExtendSession(t.Context(), &shorter))
+	got, err := f.Session(t.Context(), s.ID)
+	must(t, err)
+	longer.Data = []byte("again")
+	wantSame(t, "session", got, &longer)
+	must(t, f.EndSession(t.Context(), s.ID, noon))
+	wantErr(t, "ExtendSession() of an ended one", f.ExtendSession(t.Context(), &longer), oauth.ErrUsed)
+	wantErr(t, "ExtendSession() of none", f.ExtendSession(t.Context(), &oauth.Session{ID: newID()}), oauth.ErrUsed)
 }
 
 func sessionEnded(t *testing.T, f *fixture) {
