@@ -170,6 +170,7 @@ func TestDefaultSubjectType(t *testing.T) {
 	}
 }
 
+// Contract case 207.
 func TestSectorIdentifierContent(t *testing.T) {
 	t.Parallel()
 	redirects := []string{"https://a.example/1", "https://a.example/2"}

@@ -31,6 +31,7 @@ func mustLoad(t *testing.T, in Input) *Config {
 	return c
 }
 
+// Contract case 242, of lifespans that are not set.
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	c := mustLoad(t, Input{})
@@ -76,7 +77,7 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// Names of v1.0.0-rc, contract §5, mean what they meant.
+// Names of v1.0.0-rc, contract §5, mean what they meant (case 242: lifespans).
 func TestReleaseCandidateNames(t *testing.T) {
 	t.Parallel()
 	c := mustLoad(t, Input{Environ: []string{

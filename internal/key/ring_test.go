@@ -156,7 +156,8 @@ func TestStartRefuses(t *testing.T) {
 }
 
 // Secret rotation with old values listed: the rows are wrapped anew, no value
-// dies, and a node that still runs with the old secret goes on.
+// dies, and a node that still runs with the old secret goes on (contract case
+// 226).
 func TestSystemSecretIsRotated(t *testing.T) {
 	t.Parallel()
 	const next = "the next system secret"

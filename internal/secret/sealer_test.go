@@ -41,6 +41,7 @@ func mustSeal(t *testing.T, s *Sealer, k Kind, payload string) string {
 	return v
 }
 
+// Contract case 227.
 func TestSealAndOpen(t *testing.T) {
 	t.Parallel()
 	s := newSealer("https://a.example/")

@@ -18,7 +18,8 @@ import (
 	"hydra/internal/sqlstore"
 )
 
-// Of many first starts at once, one makes the secret and all read the same.
+// Of many first starts at once, one makes the secret and all read the same
+// (contract case 243).
 func TestSystemSecretIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	c := &config.Config{DataDir: filepath.Join(t.TempDir(), "a", "b"), Embedded: true}

@@ -124,7 +124,8 @@ func waitUntil(t *testing.T, what string, f func() bool) {
 }
 
 // A database that is gone gives 503 from readiness and server_error from
-// endpoints. When it is back, everything works without a restart.
+// endpoints. When it is back, everything works without a restart (contract
+// case 248).
 func TestDatabaseGone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

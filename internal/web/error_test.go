@@ -18,7 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// The encodings are wire formats: the order of members and the newline count.
+// The encodings are wire formats: the order of members and the newline count
+// (contract case 244).
 func TestErrorEncodings(t *testing.T) {
 	t.Parallel()
 	secret := errors.New("pq: password authentication failed for user hydra")
