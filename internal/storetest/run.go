@@ -21,6 +21,7 @@ func Run(t *testing.T, open func(testing.TB) oauth.Store) {
 		{"Spend", spendChecks},
 		{"Sessions", sessionChecks},
 		{"Small", smallChecks},
+		{"TrustedIssuers", trustChecks},
 		{"Purge", purgeChecks},
 		{"Tx", txChecks},
 		{"Values", valueChecks},
