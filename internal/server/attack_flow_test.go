@@ -406,8 +406,11 @@ func TestAttackClientReplaced(t *testing.T) {
 				c = w.client(t, m{"client_id": c.ID})
 			}
 			w.status(t, 404, "GET", loginPath+l, nil)
-			b.open(t, back).shown(t, "invalid_client")
 			w.status(t, 404, "GET", consentPath+k, nil)
+			// Accepting the login costs no look-up of the client; the browser gets no further.
+			b.open(t, w.acceptLogin(t, l, m{"subject": c.ID})).shown(t, "invalid_client")
+			b.open(t, w.put(t, consentPath+k+"/reject", m{"error": "access_denied"})).shown(t, "invalid_client")
+			b.open(t, back).shown(t, "invalid_client")
 			w.status(t, 404, "PUT", consentPath+k+"/accept", grantA)
 			b.open(t, last).shown(t, "invalid_client")
 			if r := w.token(t, c, "grant_type", "authorization_code", "code", code, "redirect_uri", c.Redirect); r.Status < 400 || r.Status > 401 {
