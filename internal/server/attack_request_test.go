@@ -76,7 +76,7 @@ func TestAttackDuplicateParameters(t *testing.T) {
 		equal(t, "audience", w.loginRequest(t, l)["requested_access_token_audience"], []string{"https://api.test/a", "https://api.test/b"})
 	})
 	t.Run("a body of another type", func(t *testing.T) {
-		r := do(t, client, "POST", w.Public+"/oauth2/auth", `{"client_id":"x"}`, "Content-Type: application/json")
+		r := do(t, user, "POST", w.Public+"/oauth2/auth", `{"client_id":"x"}`, "Content-Type: application/json")
 		r.shown(t, "invalid_request")
 	})
 	t.Run("a thousand parameters", func(t *testing.T) {

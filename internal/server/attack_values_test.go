@@ -126,7 +126,7 @@ func TestAttackMutatedSealedValues(t *testing.T) {
 				},
 				"access token": func(t *testing.T, v string) {
 					form := url.Values{"token": {v}}
-					r := do(t, client, "POST", w.Admin+"/oauth2/introspect", form.Encode(), "Content-Type: application/x-www-form-urlencoded")
+					r := do(t, user, "POST", w.Admin+"/oauth2/introspect", form.Encode(), "Content-Type: application/x-www-form-urlencoded")
 					if !strings.Contains(r.Body, `"active":false`) && r.Status != 400 {
 						t.Errorf("the token is %d %s", r.Status, r.Body)
 					}

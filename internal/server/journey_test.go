@@ -89,7 +89,7 @@ func (w *world) call(t *testing.T, method, path string, body any) reply {
 		}
 		text = string(data)
 	}
-	return do(t, client, method, w.Admin+path, text, proxied)
+	return do(t, user, method, w.Admin+path, text, proxied)
 }
 
 // object reads a JSON object from an answer with this status.
@@ -108,6 +108,14 @@ func (r reply) json(t *testing.T, status int, into any) {
 	if err := json.Unmarshal([]byte(r.Body), into); err != nil {
 		t.Fatalf("the answer is no JSON: %v in %q", err, r.Body)
 	}
+}
+
+// user is an HTTP client that follows no redirects and keeps its connections,
+// because a walk makes thousands of requests.
+var user = &http.Client{
+	Transport:     &http.Transport{MaxIdleConnsPerHost: 32},
+	CheckRedirect: client.CheckRedirect,
+	Timeout:       client.Timeout,
 }
 
 // party is a registered client.
@@ -167,7 +175,7 @@ func (b *browser) send(t *testing.T, method, to, body string) reply {
 	if body != "" {
 		headers = append(headers, "Content-Type: application/x-www-form-urlencoded")
 	}
-	r := do(t, client, method, b.w.address(to), body, headers...)
+	r := do(t, user, method, b.w.address(to), body, headers...)
 	b.keep(r)
 	if r.Status >= 500 && r.Status != http.StatusServiceUnavailable {
 		t.Errorf("%s %s = %d %s", method, to, r.Status, r.Body)
@@ -377,7 +385,7 @@ func (w *world) token(t *testing.T, c *party, pairs ...string) reply {
 		r.SetBasicAuth(url.QueryEscape(c.ID), url.QueryEscape(c.Secret))
 		headers = append(headers, "Authorization: "+r.Header.Get("Authorization"))
 	}
-	return do(t, client, "POST", w.Public+"/oauth2/token", form.Encode(), headers...)
+	return do(t, user, "POST", w.Public+"/oauth2/token", form.Encode(), headers...)
 }
 
 // exchange trades the code for tokens.
@@ -390,7 +398,7 @@ func (w *world) exchange(t *testing.T, c *party, code string) m {
 func (w *world) introspect(t *testing.T, token any) m {
 	t.Helper()
 	form := url.Values{"token": {fmt.Sprint(token)}}
-	return do(t, client, "POST", w.Admin+"/oauth2/introspect", form.Encode(), "Content-Type: application/x-www-form-urlencoded").object(t, 200)
+	return do(t, user, "POST", w.Admin+"/oauth2/introspect", form.Encode(), "Content-Type: application/x-www-form-urlencoded").object(t, 200)
 }
 
 func (w *world) active(t *testing.T, token any) bool {

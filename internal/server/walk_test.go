@@ -424,7 +424,7 @@ func (k *walk) replay(t *rapid.T) {
 			k.browsers[1].cookies[sessionCookie] = &forged
 		}
 	case 6:
-		r := fine(t, do(k.t, client, "GET", k.Public+"/userinfo", "", "Authorization: Bearer "+v), "userinfo")
+		r := fine(t, do(k.t, user, "GET", k.Public+"/userinfo", "", "Authorization: Bearer "+v), "userinfo")
 		wrong(r, slices.ContainsFunc(k.tokens, func(p paidOut) bool { return p.value == v && p.trip.over == "" }))
 	}
 }
