@@ -119,7 +119,7 @@ func (h *Handler) handleRejectConsent(w http.ResponseWriter, r *http.Request) er
 func (h *Handler) handleConsentSessions(w http.ResponseWriter, r *http.Request) error {
 	answer := []consentSessionJSON{}
 	if offset, limit := page(r); limit > 0 {
-		sessions, err := h.Flows.Consents(r.Context(), r.PathValue("user"), offset, limit)
+		sessions, _, err := h.Flows.Consents(r.Context(), flow.ConsentQuery{Subject: r.PathValue("user"), Offset: offset, Limit: limit})
 		if err != nil {
 			return err
 		}

@@ -187,7 +187,37 @@ func (s *Service) Update(ctx context.Context, id string, c *oauth.Client, given 
 			return plain, err
 		}
 	}
-	return "", oauth.Conflict.Hint("The client is being changed by somebody else; try again.").Because(oauth.ErrUsed)
+	return "", contended
+}
+
+// contended answers a change that lost against others again and again.
+var contended = oauth.Conflict.Hint("The client is being changed by somebody else; try again.").Because(oauth.ErrUsed)
+
+// Edit changes a client as it is stored. The function may change every member
+// but those that identify the client, and returns a new secret or none; it may
+// run more than once. Edit returns what was stored, and the secret in clear if
+// there is a new one. The errors are those of Update and of the function.
+func (s *Service) Edit(ctx context.Context, id string, edit func(*oauth.Client) (oauth.Secret, error)) (*oauth.Client, oauth.Secret, error) {
+	for range updates {
+		old, secrets, err := s.Store.Client(ctx, id)
+		if err != nil {
+			return nil, "", unknown(err)
+		}
+		c := *old
+		given, err := edit(&c)
+		if err != nil {
+			return nil, "", err
+		}
+		c.ID = old.ID
+		if err := s.settle(ctx, &c, given); err != nil {
+			return nil, "", err
+		}
+		plain, err := s.put(ctx, &c, given, old, secrets)
+		if !errors.Is(err, oauth.ErrUsed) {
+			return &c, plain, err
+		}
+	}
+	return nil, "", contended
 }
 
 // replace tries an update once. The error is oauth.ErrUsed when the client
@@ -197,6 +227,12 @@ func (s *Service) replace(ctx context.Context, c *oauth.Client, given oauth.Secr
 	if err != nil {
 		return "", unknown(err)
 	}
+	return s.put(ctx, c, given, old, secrets)
+}
+
+// put writes c in place of old. The error is oauth.ErrUsed when that is not
+// what is stored any more.
+func (s *Service) put(ctx context.Context, c *oauth.Client, given oauth.Secret, old *oauth.Client, secrets []oauth.ClientSecret) (oauth.Secret, error) {
 	now := s.now()
 	c.UID, c.Epoch, c.Version = old.UID, old.Epoch, old.Version
 	c.RegistrationGeneration, c.ExpiresAt = old.RegistrationGeneration, old.ExpiresAt
@@ -225,6 +261,20 @@ func (s *Service) replace(ctx context.Context, c *oauth.Client, given oauth.Secr
 // because it belongs to the uid. An unknown id is no error.
 func (s *Service) Delete(ctx context.Context, id string) error {
 	err := s.Store.DeleteClient(ctx, id, s.Now())
+	if errors.Is(err, oauth.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.changed(id)
+	return nil
+}
+
+// EndAccessTokens ends every access token of the client. Refresh tokens and
+// consents stay. An unknown id is no error: it has no tokens.
+func (s *Service) EndAccessTokens(ctx context.Context, id string) error {
+	err := s.Store.RaiseEpoch(ctx, id)
 	if errors.Is(err, oauth.ErrNotFound) {
 		return nil
 	}

@@ -194,7 +194,7 @@ func appendDecision(w *writer, f *oauth.Flow) {
 		w.list(l.AMR)
 		w.bytes(l.Context)
 		w.text(l.ForcedID)
-		w.flags(l.Remember, l.Looked)
+		w.flags(l.Remember, l.Looked, l.Extended)
 		w.int(l.RememberFor)
 		w.fixed(l.Session[:])
 		w.fixed(l.Parent[:])
@@ -218,8 +218,8 @@ func readDecision(r *reader, f *oauth.Flow) {
 		l.AMR = r.list()
 		l.Context = r.bytes()
 		l.ForcedID = r.text()
-		lf := r.flags(2)
-		l.Remember, l.Looked = lf[0], lf[1]
+		lf := r.flags(3)
+		l.Remember, l.Looked, l.Extended = lf[0], lf[1], lf[2]
 		l.RememberFor = r.int()
 		r.fixed(l.Session[:])
 		r.fixed(l.Parent[:])

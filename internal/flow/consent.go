@@ -24,9 +24,11 @@ type ConsentRequest struct {
 	Subject        string
 	LoginChallenge string
 	LoginSessionID oauth.ID // the session that existed before this login; zero when there was none
+	Session        oauth.ID // LoginSessionID, or the session that this login began
 	ACR            string
 	AMR            []string
 	Context        json.RawMessage
+	Expired        bool // the time for the flow is over
 }
 
 // AcceptConsent is what the consent app grants (contract §4.5).
@@ -38,6 +40,8 @@ type AcceptConsent struct {
 	Remember      bool
 	RememberFor   int64 // seconds
 	Context       json.RawMessage
+	HandledAt     time.Time // when the user decided, as the list shows it; zero: now
+	InTime        bool      // refuse when the time for the flow is over
 }
 
 // Consent returns the request behind a consent challenge. Errors: not_found
@@ -54,11 +58,11 @@ func (s *Service) Consent(ctx context.Context, challenge string) (*ConsentReques
 	case err != nil:
 		return nil, err
 	case row.EndReason == oauth.EndedByRejecter:
-		return nil, alreadyHandled("consent")
+		return nil, s.handled("consent", &c.Flow)
 	case !row.RevokedAt.IsZero():
 		return nil, oauth.NotFound.Hint("The consent of this request has been revoked.")
 	case row.PaidOut() || row.Dead():
-		return nil, alreadyHandled("consent")
+		return nil, s.handled("consent", &c.Flow)
 	}
 	client, req, err := s.request(ctx, &c.Flow)
 	if err != nil {
@@ -72,6 +76,7 @@ func (s *Service) consentRequest(challenge string, c *carried, client *oauth.Cli
 		Challenge: challenge, ID: c.Seed.GrantID(), Request: req, Client: client, URL: s.requestURL(&c.Flow),
 		Skip: !c.Login.Parent.IsZero(), Subject: c.Login.Subject, LoginChallenge: s.loginChallenge(c),
 		ACR: c.Login.ACR, AMR: c.Login.AMR, Context: c.Login.Context,
+		Session: c.Login.Session, Expired: s.expired(&c.Flow, s.Now()),
 	}
 	if c.Had != nil {
 		out.LoginSessionID = c.Had.SessionID
@@ -85,6 +90,9 @@ func (s *Service) AcceptConsent(ctx context.Context, challenge string, a AcceptC
 	c, err := s.openLater(ctx, secret.ConsentChallenge, challenge)
 	if err != nil {
 		return "", unknownChallenge(err)
+	}
+	if err := s.tooLate(&c.Flow, a.InTime); err != nil {
+		return "", err
 	}
 	if err := checkAcceptConsent(a); err != nil {
 		return "", err
@@ -183,6 +191,9 @@ func (s *Service) grantData(c *carried, req *oauth.Request, a AcceptConsent) *oa
 	if d.Context == nil {
 		d.Context = l.Context
 	}
+	if !a.HandledAt.IsZero() {
+		d.HandledAt = a.HandledAt.Unix()
+	}
 	return d
 }
 
@@ -199,7 +210,7 @@ func (s *Service) write(ctx context.Context, c *carried, g *oauth.Grant, now tim
 	}
 	switch {
 	case errors.Is(err, oauth.ErrUsed):
-		return alreadyHandled("consent")
+		return s.handled("consent", &c.Flow)
 	case errors.Is(err, oauth.ErrGone):
 		return oauth.Conflict.Hint("What this consent rests on has ended meanwhile: the client, the login session or the remembered consent.")
 	}
@@ -212,13 +223,16 @@ func (s *Service) RejectConsent(ctx context.Context, challenge string, r Reject)
 	if err != nil {
 		return "", unknownChallenge(err)
 	}
+	if err := s.tooLate(&c.Flow, r.InTime); err != nil {
+		return "", err
+	}
 	if c.Denied, err = denied(r); err != nil {
 		return "", err
 	}
 	row, err := s.Store.Grant(ctx, c.Seed.GrantID())
 	switch {
 	case err == nil && (row.PaidOut() || row.Dead()):
-		return "", alreadyHandled("consent")
+		return "", s.handled("consent", &c.Flow)
 	case err != nil && !isNotFound(err):
 		return "", err
 	}

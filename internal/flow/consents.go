@@ -15,23 +15,53 @@ type ConsentSession struct {
 	HandledAt time.Time
 }
 
-// Consents lists what a subject has consented to, newest first.
-func (s *Service) Consents(ctx context.Context, subject string, offset, limit int) ([]ConsentSession, error) {
-	rows, err := s.Store.GrantsOf(ctx, s.subjectKey(subject), oauth.GrantFilter{}, s.Now(), offset, limit)
-	if err != nil {
-		return nil, err
+// ConsentQuery is a page of a subject's consents, of one login session if
+// Session is set: Limit of them from behind a place in the list, or behind the
+// first Offset.
+type ConsentQuery struct {
+	Subject string
+	Session oauth.ID
+	After   *oauth.GrantPosition
+	Offset  int
+	Limit   int
+}
+
+// Consents lists what a subject has consented to, newest first. next is the
+// place behind which the list goes on; nil at its end.
+func (s *Service) Consents(ctx context.Context, q ConsentQuery) (page []ConsentSession, next *oauth.GrantPosition, err error) {
+	subject, f := s.subjectKey(q.Subject), oauth.GrantFilter{SessionID: q.Session}
+	var rows []oauth.GrantRow
+	if q.After != nil {
+		rows, err = s.Store.GrantsAfter(ctx, subject, f, s.Now(), *q.After, q.Limit+1)
+	} else {
+		rows, err = s.Store.GrantsOf(ctx, subject, f, s.Now(), q.Offset, q.Limit+1)
 	}
-	out := make([]ConsentSession, 0, len(rows))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(rows) > q.Limit {
+		rows = rows[:q.Limit]
+		if q.Limit > 0 {
+			last := rows[q.Limit-1]
+			next = &oauth.GrantPosition{RequestedAt: last.RequestedAt, ID: last.ID}
+		}
+	}
+	page = make([]ConsentSession, 0, len(rows))
 	for i := range rows {
 		session, err := s.consentSession(ctx, &rows[i])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if session != nil {
-			out = append(out, *session)
+			page = append(page, *session)
 		}
 	}
-	return out, nil
+	return page, next, nil
+}
+
+// CountConsents returns how long the list of the query is, all pages together.
+func (s *Service) CountConsents(ctx context.Context, q ConsentQuery) (int, error) {
+	return s.Store.CountGrantsOf(ctx, s.subjectKey(q.Subject), oauth.GrantFilter{SessionID: q.Session}, s.Now())
 }
 
 // consentSession returns nil when the client went since the list was read.
@@ -55,7 +85,11 @@ func (s *Service) consentSession(ctx context.Context, row *oauth.GrantRow) (*Con
 	req, _ := s.read(client, c.Query)
 	req.OIDC.IDTokenHintClaims = c.HintClaims
 	challenge := s.again(secret.ConsentChallenge, c.consent, c.later(false))
-	return &ConsentSession{Request: s.consentRequest(challenge, c, client, req), Granted: data, HandledAt: row.HandledAt}, nil
+	handled := row.HandledAt
+	if data.HandledAt != 0 {
+		handled = time.Unix(data.HandledAt, 0)
+	}
+	return &ConsentSession{Request: s.consentRequest(challenge, c, client, req), Granted: data, HandledAt: handled}, nil
 }
 
 // keep writes the consent challenge and its content for the Grant, whole: what

@@ -28,7 +28,10 @@ type LoginRequest struct {
 	URL       string // the authorization request
 	Skip      bool   // a remembered login vouches for Subject
 	Subject   string
-	SessionID oauth.ID
+	SessionID oauth.ID // of the remembered login; zero when there is none
+	// Session is SessionID, or the session that this login may begin.
+	Session oauth.ID
+	Expired bool // the time for the flow is over
 }
 
 // AcceptLogin is what the login app says of the user (contract §4.4).
@@ -40,12 +43,20 @@ type AcceptLogin struct {
 	AMR         []string
 	Context     json.RawMessage
 	ForcedID    string
+
+	Persistent bool // a RememberFor of zero means as long as the server allows
+	Extend     bool // a remembered login is remembered for longer
+	MayDiffer  bool // Subject may be another user than the remembered one, who then has to sign in anew
+	InTime     bool // refuse when the time for the flow is over
+	// IdentityProviderSession is the login app's own name for its session.
+	IdentityProviderSession string
 }
 
 // Reject is what an app says when it refuses (contract §4.6).
 type Reject struct {
 	Error, Description, Hint, Debug string
 	Status                          int
+	InTime                          bool // refuse when the time for the flow is over
 }
 
 // Login returns the request behind a login challenge. Errors: not_found for a
@@ -70,13 +81,9 @@ func (s *Service) open(ctx context.Context, f *oauth.Flow) error {
 	case err != nil:
 		return err
 	case row.PaidOut() || row.Dead():
-		return alreadyHandled("login")
+		return s.handled("login", f)
 	}
 	return nil
-}
-
-func alreadyHandled(what string) *oauth.Error {
-	return oauth.Conflict.Hintf("This %s request has been handled already.", what)
 }
 
 func unknownChallenge(err error) error {
@@ -91,7 +98,8 @@ func (s *Service) loginRequest(ctx context.Context, challenge string, f *oauth.F
 	if err != nil {
 		return nil, err
 	}
-	out := &LoginRequest{Challenge: challenge, Request: req, Client: client, URL: s.requestURL(f)}
+	out := &LoginRequest{Challenge: challenge, Request: req, Client: client, URL: s.requestURL(f),
+		Session: flowSession(f), Expired: s.expired(f, s.Now())}
 	if f.Had != nil {
 		out.Skip, out.Subject, out.SessionID = true, f.Had.Subject, f.Had.SessionID
 	}
@@ -120,14 +128,23 @@ func (s *Service) AcceptLogin(ctx context.Context, challenge string, a AcceptLog
 		return "", unknownChallenge(err)
 	}
 	now := s.Now()
+	if err := s.tooLate(&c.Flow, a.InTime); err != nil {
+		return "", err
+	}
+	if otherUser(&c.Flow, a) {
+		return s.loginAgain(&c.Flow), s.open(ctx, &c.Flow)
+	}
 	if err := checkAcceptLogin(&c.Flow, a); err != nil {
 		return "", err
 	}
 	c.Login = s.login(&c.Flow, a, now)
 	if c.Login.Remember {
-		err = s.putSession(ctx, &c.Flow, now)
+		err = s.putSession(ctx, &c.Flow, a.IdentityProviderSession, now)
 	} else {
-		err = s.lookUp(ctx, &c.Flow, now)
+		var session *oauth.Session
+		if session, err = s.lookUp(ctx, &c.Flow, now); err == nil {
+			err = s.prolong(ctx, &c.Flow, session, a, now)
+		}
 	}
 	if err != nil {
 		return "", err
@@ -143,6 +160,8 @@ func checkAcceptLogin(f *oauth.Flow, a AcceptLogin) error {
 		return oauth.InvalidRequest.Hint("The member subject must be that of the login request, because skip is true.")
 	case len(a.Subject) > maxSubject || len(a.ForcedID) > maxSubject:
 		return oauth.InvalidRequest.Hint("A subject has at most 1,024 bytes.")
+	case len(a.IdentityProviderSession) > maxSubject:
+		return oauth.InvalidRequest.Hint("The member identity_provider_session_id has at most 1,024 bytes.")
 	case len(a.ACR) > maxACR || tooLong(a.AMR):
 		return oauth.InvalidRequest.Hint("The members acr or amr are too long.")
 	case len(a.Context) > maxContext:
@@ -158,6 +177,9 @@ func (s *Service) login(f *oauth.Flow, a AcceptLogin, now time.Time) *oauth.Logi
 		Subject: a.Subject, AuthTime: now, ACR: a.ACR, AMR: a.AMR, Context: a.Context, ForcedID: a.ForcedID,
 		Remember: a.Remember, RememberFor: a.RememberFor, Session: f.Seed.SessionID(),
 	}
+	if (a.Persistent || a.Extend && f.Had != nil) && l.RememberFor == 0 {
+		l.RememberFor = max(1, int64(s.Options.SessionTTL/time.Second))
+	}
 	if f.Had != nil {
 		l.AuthTime, l.Session, l.Remember = f.Had.AuthTime, f.Had.SessionID, false
 	}
@@ -168,24 +190,24 @@ func (s *Service) login(f *oauth.Flow, a AcceptLogin, now time.Time) *oauth.Logi
 // stands, and whether a remembered consent covers the request. The answer is
 // sealed into the verifier, so that the returning browser costs no statement;
 // what changes in between, the acceptance of the consent notices.
-func (s *Service) lookUp(ctx context.Context, f *oauth.Flow, now time.Time) error {
+func (s *Service) lookUp(ctx context.Context, f *oauth.Flow, now time.Time) (*oauth.Session, error) {
 	session := oauth.ID{}
 	if f.Had != nil || f.Login.Remember {
 		session = f.Login.Session
 	}
 	state, err := s.Store.LoginState(ctx, f.Seed.GrantID(), s.rememberKey(f.ClientUID, f.Login.Subject), session, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if g := state.Flow; g != nil && (g.PaidOut() || g.Dead()) {
-		return alreadyHandled("login")
+		return nil, s.handled("login", f)
 	}
 	if !session.IsZero() && (state.Session == nil || !state.Session.EndedAt.IsZero()) {
-		return oauth.Conflict.Hint("The login session of this request has ended.")
+		return nil, errSessionEnded
 	}
 	f.Login.Looked = true
 	f.Login.Parent, err = s.covering(f, state.Remembered)
-	return err
+	return state.Session, err
 }
 
 // covering finds the remembered consent whose scopes cover the request, the
@@ -226,6 +248,9 @@ func (s *Service) RejectLogin(ctx context.Context, challenge string, r Reject) (
 	c, err := s.openLogin(ctx, challenge)
 	if err != nil {
 		return "", unknownChallenge(err)
+	}
+	if err := s.tooLate(&c.Flow, r.InTime); err != nil {
+		return "", err
 	}
 	if c.Denied, err = denied(r); err != nil {
 		return "", err

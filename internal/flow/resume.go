@@ -97,7 +97,7 @@ func (s *Service) afterLogin(ctx context.Context, c *carried, client *oauth.Clie
 	}
 	if !c.Login.Looked {
 		// The session of a remembered login was begun in between.
-		if err := s.lookUp(ctx, &c.Flow, now); oauth.KindOf(err) == oauth.Conflict {
+		if _, err := s.lookUp(ctx, &c.Flow, now); oauth.KindOf(err) == oauth.Conflict {
 			return s.startOver(&c.Flow), nil
 		} else if err != nil {
 			return Outcome{}, err
@@ -159,7 +159,7 @@ func (s *Service) toConsent(ctx context.Context, c *carried, b Browser, now time
 	}
 	out := Outcome{To: s.Options.ConsentURL, Params: url.Values{"consent_challenge": {challenge}}}
 	switch {
-	case c.Login.Remember:
+	case c.Login.Remember || c.Login.Extended:
 		out.SetSession, err = s.Sealer.Seal(secret.SessionCookie, c.Login.Session[:])
 		_, out.SessionMaxAge = s.memory(c.Login.RememberFor)
 	case c.Had == nil && b.Session != "":

@@ -59,9 +59,9 @@ func (s *Service) memory(rememberFor int64) (server, cookie time.Duration) {
 
 // putSession writes the session of a remembered login, while the flow may
 // still use it.
-func (s *Service) putSession(ctx context.Context, f *oauth.Flow, now time.Time) error {
+func (s *Service) putSession(ctx context.Context, f *oauth.Flow, identityProvider string, now time.Time) error {
 	l := f.Login
-	raw, err := json.Marshal(oauth.SessionData{Subject: l.Subject, ACR: l.ACR, AMR: l.AMR})
+	raw, err := json.Marshal(oauth.SessionData{Subject: l.Subject, ACR: l.ACR, AMR: l.AMR, IdentityProviderSession: identityProvider})
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (s *Service) putSession(ctx context.Context, f *oauth.Flow, now time.Time) 
 		ExpiresAt: now.Add(life), PurgeAt: now.Add(life + lag), Data: data,
 	}, f.Seed.GrantID())
 	if errors.Is(err, oauth.ErrUsed) {
-		return alreadyHandled("login")
+		return s.handled("login", f)
 	}
 	return err
 }

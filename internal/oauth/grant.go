@@ -106,6 +106,7 @@ type GrantData struct {
 	Context           json.RawMessage `json:"ctx,omitempty"`
 	Remember          bool            `json:"rem,omitempty"`
 	RememberFor       int64           `json:"rf,omitempty"` // seconds
+	HandledAt         int64           `json:"ha,omitempty"` // Unix seconds; the consent app's word for when the user decided
 	Flow              []byte          `json:"f,omitempty"`  // the request and the login, as package flow writes them
 }
 

@@ -76,6 +76,8 @@ type Login struct {
 	Parent ID
 	// Looked tells that the look-up for Parent has been made.
 	Looked bool
+	// Extended tells that a remembered login is kept for longer from now on.
+	Extended bool
 }
 
 // Consent marks that the consent app accepted; what it granted is in the Grant.
