@@ -74,8 +74,13 @@ type Grant struct {
 	HookData []byte // sealed claims of a token hook
 }
 
-// PaidOut reports whether a token came out of the Grant.
-func (g *Grant) PaidOut() bool { return !g.CodeUsedAt.IsZero() || !g.FrontAt.IsZero() }
+// PaidOut reports whether a token came out of the Grant, or may come out of it
+// without the browser: what the apps decided cannot be changed any more.
+func (g *Grant) PaidOut() bool { return !g.CodeUsedAt.IsZero() || !g.FrontAt.IsZero() || g.Approved() }
+
+// Approved reports whether the browser has brought back the consent to a
+// device, which fetches its tokens by itself.
+func (g *Grant) Approved() bool { return g.Kind == DeviceGrant && !g.CodeExpiresAt.IsZero() }
 
 // Dead reports whether its code and tokens are dead.
 func (g *Grant) Dead() bool { return !g.EndedAt.IsZero() || !g.RevokedAt.IsZero() }

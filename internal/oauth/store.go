@@ -23,6 +23,7 @@ type Store interface {
 	Grants
 	Sessions
 	Requests
+	Devices
 	Replays
 	RevokedTokens
 	TrustedIssuers
@@ -200,6 +201,10 @@ type Grants interface {
 	// ErrUsed. It repeats every condition: not used, not ended, not revoked,
 	// code_expires_at > Now, the client exists.
 	SpendCode(ctx context.Context, id ID, s CodeSpend) error
+	// ApproveDevice writes that the browser has brought the consent of a
+	// device's Grant back: until then its code can be spent, and no decision
+	// about it counts any more. ErrUsed when one stands already.
+	ApproveDevice(ctx context.Context, id ID, until time.Time, op ID) error
 	// Rotate advances generation and rotation id, if both are the caller's,
 	// the Grant is neither ended nor revoked, the refresh token has not
 	// expired and the client exists. ErrUsed otherwise.
@@ -314,6 +319,7 @@ const (
 	ExpiredGrants        Expiring = "grants"
 	ExpiredSessions      Expiring = "sessions"
 	ExpiredRequests      Expiring = "requests"
+	ExpiredDevices       Expiring = "devices"
 	ExpiredReplays       Expiring = "replays"
 	ExpiredRevokedTokens Expiring = "revoked_tokens"
 )

@@ -18,7 +18,9 @@ const (
 	sessionStands = `(? = 0 OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = ? AND s.ended_at IS NULL))`
 	standing      = clientStands + ` AND ` + parentStands + ` AND ` + sessionStands
 
-	open = `code_used_at IS NULL AND front_at IS NULL AND ended_at IS NULL AND revoked_at IS NULL`
+	// A device's Grant is decided once the browser brought the consent back.
+	open = `code_used_at IS NULL AND front_at IS NULL AND ended_at IS NULL AND revoked_at IS NULL
+		AND (kind <> 2 OR code_expires_at IS NULL)`
 )
 
 const (

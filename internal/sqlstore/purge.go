@@ -36,6 +36,11 @@ const (
 	purgeRequests = `DELETE FROM requests WHERE id IN (SELECT id FROM (SELECT v.id FROM requests v
 		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
 
+	keepDevices = `UPDATE devices SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM devices v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
+	purgeDevices = `DELETE FROM devices WHERE id IN (SELECT id FROM (SELECT v.id FROM devices v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
+
 	keepReplays = `UPDATE replays SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM replays v
 		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
 	purgeReplays = `DELETE FROM replays WHERE id IN (SELECT id FROM (SELECT v.id FROM replays v
@@ -56,6 +61,7 @@ var purges = map[oauth.Expiring]struct {
 	oauth.ExpiredGrants:        {keepGrants, purgeGrants, 3},
 	oauth.ExpiredSessions:      {keepSessions, purgeSessions, 1},
 	oauth.ExpiredRequests:      {keepRequests, purgeRequests, 1},
+	oauth.ExpiredDevices:       {keepDevices, purgeDevices, 1},
 	oauth.ExpiredReplays:       {keepReplays, purgeReplays, 1},
 	oauth.ExpiredRevokedTokens: {keepRevokedTokens, purgeRevokedTokens, 1},
 }

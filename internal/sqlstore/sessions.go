@@ -15,7 +15,8 @@ const (
 
 	// spent finds the flow's Grant when it was paid out or is dead.
 	spent = `EXISTS (SELECT 1 FROM grants g WHERE g.id = ? AND (g.code_used_at IS NOT NULL OR g.front_at IS NOT NULL
-		OR g.ended_at IS NOT NULL OR g.revoked_at IS NOT NULL))`
+		OR (g.kind = 2 AND g.code_expires_at IS NOT NULL)
+		OR (g.kind = 2 AND g.code_expires_at IS NOT NULL) OR g.ended_at IS NOT NULL OR g.revoked_at IS NOT NULL))`
 	insertSession = `
 		INSERT INTO sessions (id, subject_key, authenticated_at, created_at, expires_at, ended_at, purge_at, b, data)
 		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?

@@ -23,7 +23,8 @@ const (
 	useGrace = `
 		UPDATE grants SET grace_uses = grace_uses + 1, op_id = ?
 		WHERE id = ? AND generation = ? AND refresh_expires_at > ? AND op_id <> ? AND ` + living
-	endGrant = `UPDATE grants SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL`
+	approveDevice = `UPDATE grants SET code_expires_at = ?, op_id = ? WHERE id = ? AND kind = 2 AND ` + open
+	endGrant      = `UPDATE grants SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL`
 )
 
 // spend runs a statement that only one caller may win. ErrUsed.
@@ -57,6 +58,11 @@ func (s *Store) Rotate(ctx context.Context, id oauth.ID, r oauth.Rotation) error
 // counted once.
 func (s *Store) UseGrace(ctx context.Context, id oauth.ID, generation int64, op oauth.ID, now time.Time) error {
 	return s.spend(ctx, id, op, useGrace, op[:], key(id), generation, due(now), op[:])
+}
+
+// ApproveDevice lets the device fetch its tokens until the given time. ErrUsed.
+func (s *Store) ApproveDevice(ctx context.Context, id oauth.ID, until time.Time, op oauth.ID) error {
+	return s.spend(ctx, id, op, approveDevice, due(until), op[:], key(id))
 }
 
 // EndGrant kills code and tokens. It is no error when they are dead or the row

@@ -103,6 +103,12 @@ func purgeGroups(t *testing.T, f *fixture) {
 			},
 			func(id oauth.ID) error { _, err := f.Request(t.Context(), id); return err },
 		},
+		oauth.ExpiredDevices: {
+			func(id oauth.ID, at time.Time) error {
+				return f.AddDevice(t.Context(), &oauth.Device{ID: id, ClientUID: client, UserCode: id, ExpiresAt: at, PurgeAt: noon})
+			},
+			func(id oauth.ID) error { _, err := f.Device(t.Context(), id); return err },
+		},
 		oauth.ExpiredReplays: {
 			func(id oauth.ID, at time.Time) error { return f.AddReplay(t.Context(), id, at) },
 			func(id oauth.ID) error {

@@ -19,6 +19,7 @@ func Run(t *testing.T, open func(testing.TB) oauth.Store) {
 		{"Grants", grantChecks},
 		{"Consents", consentChecks},
 		{"Spend", spendChecks},
+		{"Devices", deviceChecks},
 		{"Sessions", sessionChecks},
 		{"Small", smallChecks},
 		{"TrustedIssuers", trustChecks},
