@@ -57,16 +57,9 @@ func (s *Service) authenticateAssertion(ctx context.Context, cr oauth.Credential
 	if c.AuthMethod != oauth.AuthPrivateKeyJWT {
 		return nil, refused(errMethod)
 	}
-	if c.JWKS == nil {
-		return nil, oauth.InvalidClient.Hint("This server does not fetch jwks_uri; register the keys of the client by value, as jwks.")
-	}
-	algs := key.AssertionAlgs()
-	if c.AuthSigningAlg != "" {
-		algs = []string{c.AuthSigningAlg}
-	}
-	verified, err := key.VerifyAssertion(c.JWKS, string(cr.Assertion), algs)
+	verified, err := s.verifyAssertion(ctx, c, string(cr.Assertion))
 	if err != nil {
-		return nil, refused(err)
+		return nil, err
 	}
 	claims, err := parseAssertion(verified.Payload)
 	if err != nil {
@@ -85,6 +78,34 @@ func (s *Service) authenticateAssertion(ctx context.Context, cr oauth.Credential
 		return nil, err
 	}
 	return c, nil
+}
+
+// verifyAssertion checks the signature with the client's keys, wherever they
+// are. That a client's host does not answer is the client's outage and not
+// ours, so it is no 5xx; and the answer is the same whatever happened there,
+// since whoever registers clients must not learn what our network looks like.
+func (s *Service) verifyAssertion(ctx context.Context, c *oauth.Client, jwt string) (key.Verified, error) {
+	algs := key.AssertionAlgs()
+	if c.AuthSigningAlg != "" {
+		algs = []string{c.AuthSigningAlg}
+	}
+	var verified key.Verified
+	var err error
+	switch {
+	case c.JWKS != nil:
+		verified, err = key.VerifyAssertion(c.JWKS, jwt, algs)
+	case s.RemoteKeys != nil:
+		verified, err = s.RemoteKeys.VerifyAssertion(ctx, c.JWKSURI, jwt, algs)
+	default:
+		err = fmt.Errorf("%w: there is nothing to fetch with", key.ErrFetch)
+	}
+	switch {
+	case errors.Is(err, key.ErrInvalidJWT):
+		return key.Verified{}, refused(err)
+	case errors.Is(err, key.ErrFetch):
+		return key.Verified{}, oauth.InvalidClient.Hint("The keys at the jwks_uri of the client could not be read.").Because(err)
+	}
+	return verified, err
 }
 
 // checkAssertion returns what is wrong with verified claims, or "". Whoever

@@ -301,7 +301,7 @@ func TestAssertionNeedsItsRegistration(t *testing.T) {
 	s, _ = signerService(t, func(c *oauth.Client) { c.JWKS, c.JWKSURI = nil, "https://a.example/jwks" })
 	_, err := s.Authenticate(t.Context(), withAssertion(assertion(t, "RS256", goodClaims(nil))))
 	if e, ok := errors.AsType[*oauth.Error](err); !ok || e.Kind != oauth.InvalidClient || !strings.Contains(e.Public, "jwks_uri") {
-		t.Errorf("keys by reference: %v, want invalid_client that says so", err)
+		t.Errorf("keys by reference without anything that fetches: %v, want invalid_client that says so", err)
 	}
 	s, _ = signerService(t, nil)
 	plain, err := s.Create(t.Context(), &oauth.Client{ID: "with secret", AuthMethod: oauth.AuthPrivateKeyJWT, JWKS: testKeys.set}, "")

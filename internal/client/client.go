@@ -52,9 +52,12 @@ type Service struct {
 	Now     func() time.Time
 	Options Options
 	Observe oauth.Observer
+	// RemoteKeys reads jwks_uri. nil: clients with keys there are refused.
+	RemoteKeys *key.RemoteKeys
 	// Fetch returns the body of an https URL, bounded in size and time, and
-	// only from addresses that clients may make us call. It is used for
-	// sector_identifier_uri; nil leaves those unread and only checks their form.
+	// only from addresses that clients may make us call; see key.Fetcher. It is
+	// used for sector_identifier_uri; nil leaves those unread and only checks
+	// their form.
 	Fetch func(ctx context.Context, url string) ([]byte, error)
 
 	once   sync.Once

@@ -356,7 +356,11 @@ func (s *Service) sectorContent(ctx context.Context, c *oauth.Client) error {
 		return nil
 	}
 	body, err := s.Fetch(ctx, c.SectorIdentifierURI)
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, oauth.TemporarilyUnavailable), ctx.Err() != nil:
+		return err // it says nothing about the document
+	default:
 		return oauth.InvalidRequest.Hint("The sector_identifier_uri could not be read.").Because(err)
 	}
 	var listed []string

@@ -204,4 +204,8 @@ func TestSectorIdentifierContent(t *testing.T) {
 			}
 		})
 	}
+	s := Service{Fetch: func(context.Context, string) ([]byte, error) { return nil, oauth.TemporarilyUnavailable }}
+	if err := s.settle(t.Context(), &oauth.Client{SectorIdentifierURI: "https://a.example/sector"}, ""); !errors.Is(err, oauth.TemporarilyUnavailable) {
+		t.Errorf("settle() of a busy server = %v, which is not the client's fault", err)
+	}
 }

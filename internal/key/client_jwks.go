@@ -143,27 +143,46 @@ func parseClientKey(raw json.RawMessage) (*clientKey, error) {
 // of the set that cannot be used are passed over (RFC 7517 §5). It judges no
 // claims, but they are one strict JSON object: see StrictObject.
 //
-// ErrInvalidJWT in one of its forms; ErrUnknownKey also when the set has no
-// key of that kid, so that a fetched set may be out of date.
+// ErrInvalidJWT in one of its forms.
 func VerifyAssertion(jwks json.RawMessage, jwt string, algs []string) (Verified, error) {
-	if len(jwt) > maxAssertion {
-		return Verified{}, ErrMalformed
-	}
-	c, err := parseCompact(jwt)
+	c, err := parseAssertion(jwt, algs)
 	if err != nil {
 		return Verified{}, err
-	}
-	if !slices.Contains(algs, c.Alg) || !slices.Contains(AssertionAlgs(), c.Alg) {
-		return Verified{}, ErrAlgorithm
 	}
 	list, err := clientKeys(jwks)
 	if err != nil {
 		return Verified{}, fmt.Errorf("%w: %w", ErrUnknownKey, err)
 	}
-	err = ErrUnknownKey
+	var usable []*clientKey
 	for _, one := range list {
-		k, unusable := parseClientKey(one)
-		if unusable != nil || k.use == "enc" || c.KID != "" && k.kid != c.KID {
+		if k, err := parseClientKey(one); err == nil {
+			usable = append(usable, k)
+		}
+	}
+	return c.verifyBy(usable)
+}
+
+// parseAssertion does what needs no key.
+func parseAssertion(jwt string, algs []string) (*compact, error) {
+	if len(jwt) > maxAssertion {
+		return nil, ErrMalformed
+	}
+	c, err := parseCompact(jwt)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(algs, c.Alg) || !slices.Contains(AssertionAlgs(), c.Alg) {
+		return nil, ErrAlgorithm
+	}
+	return c, nil
+}
+
+// verifyBy tries the client's keys that have the token's kid, or all if it has
+// none.
+func (c *compact) verifyBy(keys []*clientKey) (Verified, error) {
+	err := ErrUnknownKey
+	for _, k := range keys {
+		if k.use == "enc" || c.KID != "" && k.kid != c.KID {
 			continue
 		}
 		if k.alg != "" && k.alg != c.Alg || !fits(c.Alg, k.public) {
