@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -131,6 +133,27 @@ func TestAttackManyTabs(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Three hundred planted cookies, which sort before or behind genuine ones,
+// neither stop a flow nor make an answer that proxies refuse.
+func TestAttackFlowCookiesPlanted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.client(t, nil)
+	for _, suffix := range []string{"00000000", "zzzzzzzz", ""} {
+		b := w.browser()
+		for i := range 300 {
+			name := fmt.Sprintf("ory_hydra_login_csrf_%s%d", suffix, i)
+			b.cookies[name] = &http.Cookie{Name: name, Value: "x"}
+		}
+		r := b.open(t, w.authURL(c))
+		if n := len(r.Header.Values("Set-Cookie")); n > 17 {
+			t.Errorf("the answer sets %d cookies", n)
+		}
+		k := b.open(t, w.acceptLogin(t, r.challenge(t), m{"subject": "u"})).consentChallenge(t)
+		w.exchange(t, c, b.open(t, w.acceptConsent(t, k, grantA)).leads(t, c.Redirect, "code"))
+	}
 }
 
 // Back, reload and lost responses: whatever is done twice works as if it had

@@ -297,3 +297,24 @@ func TestAttackIDTokenHint(t *testing.T) {
 	})
 	t.Run("an empty hint is none", func(t *testing.T) { w.browser().open(t, w.authURL(c)+"&id_token_hint=").challenge(t) })
 }
+
+// HEAD, OPTIONS and invented methods do nothing, also where GET does something.
+func TestAttackOtherMethods(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.client(t, nil)
+	b := w.loggedIn(t, c, "u")
+	_, k := b.toConsent(t, c, m{"subject": "u"})
+	last := w.acceptConsent(t, k, grantA)
+	for _, method := range []string{"HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "REVOKE"} {
+		for _, to := range []string{w.Config.URLs.Public + "/oauth2/auth/sessions/login/revoke", last, w.authURL(c)} {
+			r := b.clone().send(t, method, to, "")
+			if r.Header.Get("Set-Cookie") != "" || r.Header.Get("Location") != "" || r.Status != 405 && method != "OPTIONS" {
+				t.Errorf("%s %s = %d %v", method, to, r.Status, r.Header)
+			}
+		}
+	}
+	do(t, user, "POST", w.Public+"/oauth2/auth/sessions/login/revoke", "", "X-HTTP-Method-Override: GET", "Cookie: "+b.header())
+	equal(t, "skip", w.loginRequest(t, b.clone().open(t, w.authURL(c)).challenge(t))["skip"], true)
+	w.exchange(t, c, b.open(t, last).leads(t, c.Redirect, "code"))
+}
