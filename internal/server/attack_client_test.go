@@ -30,8 +30,8 @@ func visible(a reply) (int, string, http.Header) {
 func TestAttackClientEnumeration(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	c, spa := r.client(nil), r.client(members{"token_endpoint_auth_method": "none"})
-	chosen := r.client(members{"client_secret": "chosen by a person"})
+	c, spa := r.client(nil), r.client(m{"token_endpoint_auth_method": "none"})
+	chosen := r.client(m{"client_secret": "chosen by a person"})
 	body := form("grant_type", "client_credentials").Encode()
 	for _, path := range []string{"/oauth2/token", "/oauth2/revoke"} {
 		send := func(id, secret string, post bool) (int, string, http.Header) {
@@ -65,7 +65,7 @@ func TestAttackClientEnumeration(t *testing.T) {
 func TestAttackTwoAuthenticationMethods(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	c, post, s := r.client(nil), r.client(members{"token_endpoint_auth_method": "client_secret_post"}), r.signer(nil)
+	c, post, s := r.client(nil), r.client(m{"token_endpoint_auth_method": "client_secret_post"}), r.signer(nil)
 	const grant = "grant_type=client_credentials&"
 	assertion := func() string {
 		return form("client_assertion_type", assertionType, "client_assertion", s.jwt(nil, s.claims(nil))).Encode()
@@ -142,7 +142,7 @@ func TestAttackAssertionReplay(t *testing.T) {
 		node.token(app{}, "grant_type", "client_credentials", "client_assertion_type", assertionType, "client_assertion", used).is(401, "invalid_client")
 		node.call("/oauth2/revoke", app{}, "token", "x", "client_assertion_type", assertionType, "client_assertion", used).is(401, "invalid_client")
 	}
-	resigned := s.claims(members{"jti": s.rig.claims(used)["jti"]}) // the same jti in another JWT
+	resigned := s.claims(m{"jti": s.rig.claims(used)["jti"]}) // the same jti in another JWT
 	s.credentials(s.jwt(nil, resigned)).is(401, "invalid_client")
 	// A refused assertion is not spent: a stranger must not be able to use it up.
 	fresh := s.jwt(nil, s.claims(nil))
@@ -181,8 +181,8 @@ func TestAttackAssertionHeaders(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	s, thief := r.signer(nil), r.signer(nil)
-	own := members{"kty": "RSA", "kid": "one", "n": b64(thief.key.N.Bytes()), "e": "AQAB"}
-	for what, header := range map[string]members{
+	own := m{"kty": "RSA", "kid": "one", "n": b64(thief.key.N.Bytes()), "e": "AQAB"}
+	for what, header := range map[string]m{
 		"jwk": {"jwk": own}, "jku": {"jku": "http://127.0.0.1:1/jwks.json"}, "x5u": {"x5u": "http://127.0.0.1:1/x"}, "x5c": {"x5c": []string{"AAAA"}},
 		"kid of 1 MB": {"kid": strings.Repeat("k", 1<<20)}, "kid as URL": {"kid": "http://127.0.0.1:1/"}, "crit": {"crit": []string{"x"}, "x": 1}, "b64": {"b64": false, "crit": []string{"b64"}},
 	} {

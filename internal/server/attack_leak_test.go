@@ -31,13 +31,13 @@ func (r *rig) everything() {
 	r.keep("verifier", pkceVerifier)
 	r.keep("nonce", "nonce-that-nobody-else-knows")
 	r.keep("state", "state-that-nobody-else-knows")
-	c, post, spa, s := r.client(nil), r.client(members{"token_endpoint_auth_method": "client_secret_post"}), r.client(members{"token_endpoint_auth_method": "none"}), r.signer(nil)
-	thief, chosen := r.client(nil), r.client(members{"client_secret": r.keep("chosen secret", "secret that a person chose")})
+	c, post, spa, s := r.client(nil), r.client(m{"token_endpoint_auth_method": "client_secret_post"}), r.client(m{"token_endpoint_auth_method": "none"}), r.signer(nil)
+	thief, chosen := r.client(nil), r.client(m{"client_secret": r.keep("chosen secret", "secret that a person chose")})
 	user := sign{
 		params: withPKCE().params,
-		login:  members{"subject": subject, "remember": true, "remember_for": 3600, "acr": "1", "context": members{"password": password}},
-		consent: members{"remember": true, "remember_for": 3600, "session": members{
-			"access_token": members{"email": email, "password": password}, "id_token": members{"email": email, "password": password},
+		login:  m{"subject": subject, "remember": true, "remember_for": 3600, "acr": "1", "context": m{"password": password}},
+		consent: m{"remember": true, "remember_for": 3600, "session": m{
+			"access_token": m{"email": email, "password": password}, "id_token": m{"email": email, "password": password},
 		}},
 		browser: newBrowser(r.t),
 	}
@@ -62,7 +62,7 @@ func (r *rig) everything() {
 	assertion := r.keep("assertion", s.jwt(nil, s.claims(nil)))
 	s.credentials(assertion).is(200, "")
 	s.credentials(assertion).is(401, "")
-	s.credentials(r.keep("assertion", s.jwt(nil, s.claims(members{"aud": "x"})))).is(401, "")
+	s.credentials(r.keep("assertion", s.jwt(nil, s.claims(m{"aud": "x"})))).is(401, "")
 
 	// A flow that is larger than a URL should be is stored.
 	user.params.Set("state", r.keep("state", "a long state "+strings.Repeat("0123456789", 200)))
@@ -71,7 +71,7 @@ func (r *rig) everything() {
 	r.admin("DELETE", "/oauth2/auth/sessions/login/"+subject, nil).is(204, "")
 	r.admin("DELETE", "/oauth2/auth/sessions/consent/"+subject+"/"+c.id, nil).is(204, "")
 	r.admin("GET", "/clients", nil)
-	r.admin("POST", "/oauth2/flush", members{}).is(204, "")
+	r.admin("POST", "/oauth2/flush", m{}).is(204, "")
 }
 
 // failures sends secrets to where they are refused.
@@ -98,11 +98,11 @@ func (r *rig) failures(c app, user sign) {
 	}
 	for _, kind := range []string{"login", "consent"} {
 		path := "/oauth2/auth/requests/" + kind + "/" + code
-		r.admin("PUT", path+"/accept", map[string]members{"login": {"subject": subject}, "consent": {"session": members{"id_token": members{"email": email}}}}[kind]).is(404, "")
-		r.admin("PUT", path+"/accept", members{password: password}).is(400, "")
-		r.admin("PUT", path+"/reject", members{"error": "x", "error_debug": password}).is(404, "")
+		r.admin("PUT", path+"/accept", map[string]m{"login": {"subject": subject}, "consent": {"session": m{"id_token": m{"email": email}}}}[kind]).is(404, "")
+		r.admin("PUT", path+"/accept", m{password: password}).is(400, "")
+		r.admin("PUT", path+"/reject", m{"error": "x", "error_debug": password}).is(404, "")
 	}
-	r.admin("POST", "/clients", members{"client_secret": "short", "client_name": password, "redirect_uris": []string{"http://x/#" + password}}).is(400, "")
+	r.admin("POST", "/clients", m{"client_secret": "short", "client_name": password, "redirect_uris": []string{"http://x/#" + password}}).is(400, "")
 	do(r.t, client, "POST", r.Admin+"/clients", `{"client_secret":"`+password+`",`)
 	do(r.t, client, "POST", r.Admin+"/keys/x", `{"alg":"`+password+`","kid":"`+password+`"}`)
 }
@@ -141,9 +141,9 @@ func TestAttackLeaks(t *testing.T) {
 // privateKeys keeps the private members of a set.
 func (r *rig) privateKeys(set string) {
 	r.t.Helper()
-	for _, k := range r.admin("GET", "/keys/"+set, nil).is(200, "").members()["keys"].([]any) {
+	for _, k := range r.admin("GET", "/keys/"+set, nil).is(200, "").fields()["keys"].([]any) {
 		for _, name := range []string{"d", "p", "q", "dp", "dq", "qi"} {
-			if v, ok := k.(members)[name].(string); ok {
+			if v, ok := k.(m)[name].(string); ok {
 				r.keep("private key's "+name, v)
 			}
 		}
@@ -211,12 +211,12 @@ func TestAttackCachesAndReferers(t *testing.T) {
 	r := newRig(t)
 	c := r.client(nil)
 	browser := newBrowser(t)
-	a := r.tokens(c, sign{login: members{"remember": true}, browser: browser})
+	a := r.tokens(c, sign{login: m{"remember": true}, browser: browser})
 	access := a.text("access_token")
 	start := r.Public + "/oauth2/auth?" + form("client_id", c.id, "response_type", "code", "redirect_uri", callback, "scope", "openid", "state", "12345678").Encode()
 	to := r.visit(browser, start)
 	challenge := to.Query().Get("login_challenge")
-	back := r.accept("login", challenge, members{"subject": "alice"})
+	back := r.accept("login", challenge, m{"subject": "alice"})
 	noStore := map[string]reply{
 		"token":                  a.reply,
 		"token error":            r.exchange(c, "x").reply,
@@ -234,7 +234,7 @@ func TestAttackCachesAndReferers(t *testing.T) {
 		"sign-out":               get(t, r.Public+"/oauth2/auth/sessions/login/revoke"),
 		"login request":          r.admin("GET", "/oauth2/auth/requests/login/"+challenge, nil).reply,
 		"admin error":            r.admin("GET", "/oauth2/auth/requests/login/x", nil).reply,
-		"new client":             r.admin("POST", "/clients", members{}).reply,
+		"new client":             r.admin("POST", "/clients", m{}).reply,
 		"private keys":           r.admin("GET", "/keys/hydra.openid.id-token", nil).reply,
 		"consents":               r.admin("GET", "/oauth2/auth/sessions/consent/alice", nil).reply,
 	}
@@ -279,7 +279,7 @@ func TestAttackErrorsHideTheirCause(t *testing.T) {
 	for what, a := range map[string]reply{
 		"code":      r.exchange(c, "ory_ac_x").reply,
 		"refresh":   r.refresh(c, "ory_rt_x").reply,
-		"conflict":  r.admin("POST", "/clients", members{"client_id": c.id}).reply,
+		"conflict":  r.admin("POST", "/clients", m{"client_id": c.id}).reply,
 		"not found": r.admin("GET", "/clients/nobody", nil).reply,
 		"bad JSON":  do(t, client, "POST", r.Admin+"/clients", "{"),
 		"authorize": get(t, r.Public+"/oauth2/auth?client_id=nobody"),

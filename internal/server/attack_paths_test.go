@@ -15,7 +15,7 @@ func TestAttackOddPaths(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	c := r.client(nil)
-	a := r.tokens(c, sign{login: members{"remember": true}, consent: members{"remember": true}})
+	a := r.tokens(c, sign{login: m{"remember": true}, consent: m{"remember": true}})
 	odd := []string{
 		"%00", "a%00b", "%ff", "%c0%af", "%ed%a0%80", "%E2%80%AE", "..%2f..%2fetc%2fpasswd", "%2e%2e", "%2e", "%2F", "a%2Fb", "%5c", "'%20OR%20'1'='1", "%25", "%",
 		"%zz", "*", "%2A", strings.Repeat("x", 5_000), strings.Repeat("%41", 2_000), "%0d%0aX:%20y", "a;b=c", "a?b", "a%3Fb", "%23", "alice%20", strings.ToUpper(c.id), c.id + "%00", "Alice", "%EF%BD%81lice",

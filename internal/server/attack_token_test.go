@@ -92,7 +92,7 @@ func TestAttackRefreshReplayElsewhere(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	c := r.client(nil)
-	first, again := r.tokens(c, sign{}).text("refresh_token"), r.tokens(c, sign{login: members{"subject": "bob"}}).text("refresh_token")
+	first, again := r.tokens(c, sign{}).text("refresh_token"), r.tokens(c, sign{login: m{"subject": "bob"}}).text("refresh_token")
 	second, third := r.refresh(c, first).is(200, ""), r.refresh(c, again).is(200, "")
 	other := r.beside()
 	other.wait(time.Minute)
@@ -125,7 +125,7 @@ func TestAttackRefreshReplayElsewhere(t *testing.T) {
 func TestAttackPKCE(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	spa := r.client(members{"token_endpoint_auth_method": "none"})
+	spa := r.client(m{"token_endpoint_auth_method": "none"})
 	try := func(code, verifier string) answer {
 		if verifier == "" {
 			return r.exchange(spa, code)
@@ -277,7 +277,7 @@ func TestAttackDeadGrantsComeBack(t *testing.T) {
 
 	old, code := r.tokens(c, sign{}), r.code(c, sign{})
 	machine := r.token(c, "grant_type", "client_credentials").is(200, "").text("access_token")
-	body := r.admin("GET", "/clients/"+c.id, nil).is(200, "").members()
+	body := r.admin("GET", "/clients/"+c.id, nil).is(200, "").fields()
 	r.admin("DELETE", "/clients/"+c.id, nil).is(204, "")
 	r.refresh(c, old.text("refresh_token")).is(401, "invalid_client")
 	body["client_secret"] = c.secret
@@ -328,12 +328,12 @@ func TestAttackCompromisedKey(t *testing.T) {
 	c := r.client(nil)
 	const set = "/keys/hydra.jwt.access-token"
 	var kids []string
-	for _, k := range r.admin("GET", set, nil).is(200, "").members()["keys"].([]any) {
-		kids = append(kids, k.(members)["kid"].(string))
+	for _, k := range r.admin("GET", set, nil).is(200, "").fields()["keys"].([]any) {
+		kids = append(kids, k.(m)["kid"].(string))
 	}
 	old := r.tokens(c, sign{})
 	r.wait(time.Second)
-	r.admin("POST", set, members{"alg": "RS256", "use": "sig", "kid": "new"}).is(201, "")
+	r.admin("POST", set, m{"alg": "RS256", "use": "sig", "kid": "new"}).is(201, "")
 	young := r.tokens(c, sign{})
 	if !r.active(old.text("access_token")) || !r.active(young.text("access_token")) {
 		t.Fatal("a rotation ended tokens")

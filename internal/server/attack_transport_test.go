@@ -179,7 +179,7 @@ func TestAttackJSON(t *testing.T) {
 	if took := time.Since(begin); took > 30*time.Second {
 		t.Errorf("the refusals took %v", took)
 	}
-	r.accept("login", challenge, members{"subject": "alice"}) // the flow is unharmed
+	r.accept("login", challenge, m{"subject": "alice"}) // the flow is unharmed
 	if a := r.admin("GET", "/clients/"+c.id, nil); a.Status != 200 {
 		t.Errorf("the client: %d %s", a.Status, a.Body)
 	}

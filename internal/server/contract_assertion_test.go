@@ -28,13 +28,13 @@ type signer struct {
 func b64(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
 
 // signer registers the client with its public key.
-func (r *rig) signer(change members) *signer {
+func (r *rig) signer(change m) *signer {
 	r.t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	body := members{"token_endpoint_auth_method": "private_key_jwt", "jwks": members{"keys": []members{{
+	body := m{"token_endpoint_auth_method": "private_key_jwt", "jwks": m{"keys": []m{{
 		"kty": "RSA", "kid": "one", "use": "sig", "n": b64(key.N.Bytes()), "e": b64(big.NewInt(int64(key.E)).Bytes()),
 	}}}}
 	maps.Copy(body, change)
@@ -42,9 +42,9 @@ func (r *rig) signer(change members) *signer {
 }
 
 // claims are those of a good assertion; a nil in change takes one away.
-func (s *signer) claims(change members) members {
-	now := s.rig.now()
-	c := members{
+func (s *signer) claims(change m) m {
+	now := s.rig.clock.Now()
+	c := m{
 		"iss": s.id, "sub": s.id, "aud": s.rig.Public + "/oauth2/token", "jti": rand.Text(),
 		"exp": now.Add(time.Minute).Unix(), "iat": now.Unix(),
 	}
@@ -67,9 +67,9 @@ func (s *signer) text(v any) string {
 
 // jwt signs with RS256, whatever the header says; HS256 takes the public key
 // as the secret, and none signs nothing.
-func (s *signer) jwt(header, claims members) string {
+func (s *signer) jwt(header, claims m) string {
 	s.rig.t.Helper()
-	h := members{"alg": "RS256", "kid": "one"}
+	h := m{"alg": "RS256", "kid": "one"}
 	maps.Copy(h, header)
 	signed := s.text(h) + "." + s.text(claims)
 	switch h["alg"] {
@@ -102,33 +102,33 @@ func TestContractAssertion(t *testing.T) {
 	s := r.signer(nil)
 	token, issuer := r.Public+"/oauth2/token", r.Config.URLs.Issuer
 	for name, aud := range map[string]any{"string": token, "array": []string{token}, "issuer": issuer, "both": []string{issuer, token}} {
-		if a := s.credentials(s.jwt(nil, s.claims(members{"aud": aud}))); a.Status != 200 {
+		if a := s.credentials(s.jwt(nil, s.claims(m{"aud": aud}))); a.Status != 200 {
 			t.Errorf("159: aud as %s: %d %s", name, a.Status, a.Body)
 		}
 	}
 	other := r.signer(nil)
-	for name, test := range map[string]struct{ header, claims members }{
-		"without jti": {nil, members{"jti": nil}},
-		"wrong iss":   {nil, members{"iss": other.id}},
-		"wrong sub":   {nil, members{"sub": other.id}},
-		"wrong aud":   {nil, members{"aud": "https://other.test/oauth2/token"}},
-		"HS256":       {members{"alg": "HS256"}, nil},
-		"none":        {members{"alg": "none"}, nil},
+	for name, test := range map[string]struct{ header, claims m }{
+		"without jti": {nil, m{"jti": nil}},
+		"wrong iss":   {nil, m{"iss": other.id}},
+		"wrong sub":   {nil, m{"sub": other.id}},
+		"wrong aud":   {nil, m{"aud": "https://other.test/oauth2/token"}},
+		"HS256":       {m{"alg": "HS256"}, nil},
+		"none":        {m{"alg": "none"}, nil},
 		// Attacks beyond the case.
-		"one foreign aud of two": {nil, members{"aud": []string{token, "https://evil.test/"}}},
-		"without aud":            {nil, members{"aud": nil}},
-		"without exp":            {nil, members{"exp": nil}},
-		"exp in the past":        {nil, members{"exp": r.now().Add(-time.Hour).Unix()}},
-		"exp far ahead":          {nil, members{"exp": r.now().Add(24 * time.Hour).Unix()}},
-		"exp as a string":        {nil, members{"exp": "4000000000"}},
-		"exp as 1e400":           {nil, members{"exp": json.RawMessage("1e400")}},
-		"exp negative":           {nil, members{"exp": -1}},
-		"nbf in the future":      {nil, members{"nbf": r.now().Add(time.Hour).Unix()}},
-		"iat long ago":           {nil, members{"iat": r.now().Add(-48 * time.Hour).Unix()}},
-		"crit":                   {members{"crit": []string{"exp"}}, nil},
-		"kid as a path":          {members{"kid": "../../etc/passwd"}, nil},
-		"kid as SQL":             {members{"kid": "one' OR '1'='1"}, nil},
-		"typ of another JWT":     {members{"typ": "at+jwt"}, nil},
+		"one foreign aud of two": {nil, m{"aud": []string{token, "https://evil.test/"}}},
+		"without aud":            {nil, m{"aud": nil}},
+		"without exp":            {nil, m{"exp": nil}},
+		"exp in the past":        {nil, m{"exp": r.clock.Now().Add(-time.Hour).Unix()}},
+		"exp far ahead":          {nil, m{"exp": r.clock.Now().Add(24 * time.Hour).Unix()}},
+		"exp as a string":        {nil, m{"exp": "4000000000"}},
+		"exp as 1e400":           {nil, m{"exp": json.RawMessage("1e400")}},
+		"exp negative":           {nil, m{"exp": -1}},
+		"nbf in the future":      {nil, m{"nbf": r.clock.Now().Add(time.Hour).Unix()}},
+		"iat long ago":           {nil, m{"iat": r.clock.Now().Add(-48 * time.Hour).Unix()}},
+		"crit":                   {m{"crit": []string{"exp"}}, nil},
+		"kid as a path":          {m{"kid": "../../etc/passwd"}, nil},
+		"kid as SQL":             {m{"kid": "one' OR '1'='1"}, nil},
+		"typ of another JWT":     {m{"typ": "at+jwt"}, nil},
 	} {
 		if a := s.credentials(s.jwt(test.header, s.claims(test.claims)), "client_id", s.id); a.Status != 401 || a.text("error") != "invalid_client" {
 			t.Errorf("160: %s: %d %s", name, a.Status, a.Body)

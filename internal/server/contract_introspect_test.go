@@ -20,7 +20,7 @@ func TestContractIntrospect(t *testing.T) {
 	c := r.client(nil)
 	a := r.tokens(c, sign{
 		params:  form("scope", "openid offline_access foo.bar"),
-		consent: members{"grant_scope": []string{"offline_access", "foo.*"}, "session": members{"access_token": members{"foo": "bar"}}},
+		consent: m{"grant_scope": []string{"offline_access", "foo.*"}, "session": m{"access_token": m{"foo": "bar"}}},
 	})
 	access, refresh := a.text("access_token"), a.text("refresh_token")
 	const inactive = `{"active":false}` + "\n"
@@ -44,18 +44,18 @@ func TestContractIntrospect(t *testing.T) {
 		}
 	}
 	for _, pairs := range [][]string{nil, {"scope", "foo.bar"}, {"scope", "offline_access foo.bar"}, {"token_type_hint", "refresh_token"}} { // 172
-		got := r.introspect(access, pairs...).is(200, "").members()
+		got := r.introspect(access, pairs...).is(200, "").fields()
 		if got["active"] != true || got["sub"] != "alice" || got["iss"] != r.Config.URLs.Issuer || got["scope"] != "offline_access foo.*" {
 			t.Errorf("172: %v", got)
 		}
-		if diff := cmp.Diff(members{"foo": "bar"}, got["ext"]); diff != "" || got["exp"].(float64)-got["iat"].(float64) != 3600 {
+		if diff := cmp.Diff(m{"foo": "bar"}, got["ext"]); diff != "" || got["exp"].(float64)-got["iat"].(float64) != 3600 {
 			t.Errorf("172: ext %s, exp %v, iat %v", diff, got["exp"], got["iat"])
 		}
 	}
 	if !strings.HasSuffix(r.Config.URLs.Issuer, "/") {
 		t.Errorf("172: the issuer is %q, without a slash", r.Config.URLs.Issuer)
 	}
-	if got := r.introspect(refresh).is(200, "").members(); got["active"] != true || got["token_type"] != "refresh_token" { // 174
+	if got := r.introspect(refresh).is(200, "").fields(); got["active"] != true || got["token_type"] != "refresh_token" { // 174
 		t.Errorf("174: %v", got)
 	}
 	for name, headers := range map[string][]string{"175: a form": {formType}, "175: no type": nil} {
@@ -114,13 +114,13 @@ func TestContractFlush(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	c := r.client(nil)
-	old := r.tokens(c, sign{consent: members{"grant_scope": []string{"openid"}}})
+	old := r.tokens(c, sign{consent: m{"grant_scope": []string{"openid"}}})
 	r.wait(2 * time.Hour)
 	living := r.tokens(c, sign{})
 	for _, ago := range []time.Duration{24 * time.Hour, 90 * time.Minute, 0} { // 179, 180, 181
-		r.admin("POST", "/oauth2/flush", members{"notAfter": r.now().Add(-ago).UTC().Format(time.RFC3339)}).is(204, "")
+		r.admin("POST", "/oauth2/flush", m{"notAfter": r.clock.Now().Add(-ago).UTC().Format(time.RFC3339)}).is(204, "")
 	}
-	r.admin("POST", "/oauth2/flush", members{}).is(204, "")          // 182
+	r.admin("POST", "/oauth2/flush", m{}).is(204, "")                // 182
 	r.admin("POST", "/oauth2/flush", nil).is(400, "invalid_request") // 182, ruled
 	if r.active(old.text("access_token")) || !r.active(living.text("access_token")) || !r.active(living.text("refresh_token")) {
 		t.Error("181: the expired token lives, or the living one is gone")
@@ -140,8 +140,8 @@ func TestContractDiscovery(t *testing.T) {
 	r := newRig(t, "OAUTH2_CLIENT_REGISTRATION_URL=https://register.test/", "OIDC_DISCOVERY_SCOPES_SUPPORTED=foo,bar",
 		"OIDC_DISCOVERY_CLAIMS_SUPPORTED=email,name", "OIDC_DISCOVERY_USERINFO_ENDPOINT=https://userinfo.test/me")
 	a := answer{t, get(t, r.Public+"/.well-known/openid-configuration")}.is(200, "")
-	got := a.members()
-	want := members{
+	got := a.fields()
+	want := m{
 		"issuer": r.Config.URLs.Issuer, "authorization_endpoint": r.Public + "/oauth2/auth", "token_endpoint": r.Public + "/oauth2/token",
 		"jwks_uri": r.Public + "/.well-known/jwks.json", "registration_endpoint": "https://register.test/", "userinfo_endpoint": "https://userinfo.test/me",
 		"subject_types_supported": []any{"public"}, "claims_parameter_supported": false,

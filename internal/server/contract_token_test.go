@@ -41,11 +41,11 @@ func TestContractCodeFlow(t *testing.T) {
 	})
 	t.Run("100: openid, with everything remembered", func(t *testing.T) {
 		a := r.tokens(c, sign{
-			params: form("nonce", "nonce-of-the-test"), login: members{"remember": true, "remember_for": 3600, "acr": "1"},
-			consent: members{"remember": true, "remember_for": 3600},
+			params: form("nonce", "nonce-of-the-test"), login: m{"remember": true, "remember_for": 3600, "acr": "1"},
+			consent: m{"remember": true, "remember_for": 3600},
 		})
 		got := r.claims(a.text("id_token"))
-		want := members{"sub": "alice", "acr": "1", "nonce": "nonce-of-the-test", "iss": r.Config.URLs.Issuer}
+		want := m{"sub": "alice", "acr": "1", "nonce": "nonce-of-the-test", "iss": r.Config.URLs.Issuer}
 		for name, want := range want {
 			if got[name] != want {
 				t.Errorf("%s = %v, want %v", name, got[name], want)
@@ -66,12 +66,12 @@ func TestContractCodeFlow(t *testing.T) {
 	t.Run("103: audience, with session data", func(t *testing.T) {
 		a := r.tokens(c, sign{
 			params:  form("audience", "https://api.test/", "scope", "openid offline_access foo.bar"),
-			login:   members{"remember": true},
-			consent: members{"remember": true, "session": members{"access_token": members{"foo": "bar"}, "id_token": members{"bar": "baz"}}},
+			login:   m{"remember": true},
+			consent: m{"remember": true, "session": m{"access_token": m{"foo": "bar"}, "id_token": m{"bar": "baz"}}},
 		})
-		got := r.introspect(a.text("access_token")).is(200, "").members()
-		want := members{
-			"aud": []any{"https://api.test/"}, "scope": "openid offline_access foo.bar", "ext": members{"foo": "bar"},
+		got := r.introspect(a.text("access_token")).is(200, "").fields()
+		want := m{
+			"aud": []any{"https://api.test/"}, "scope": "openid offline_access foo.bar", "ext": m{"foo": "bar"},
 			"client_id": c.id, "sub": "alice", "iss": r.Config.URLs.Issuer, "active": true,
 		}
 		for name, want := range want {
@@ -101,10 +101,10 @@ func TestContractCodeFlow(t *testing.T) {
 		if a.text("id_token") != "" || a.text("refresh_token") == "" {
 			t.Errorf("offline_access alone: %s", a.Body)
 		}
-		if aud := r.introspect(a.text("access_token")).members()["aud"]; aud != nil {
+		if aud := r.introspect(a.text("access_token")).fields()["aud"]; aud != nil {
 			t.Errorf("aud = %v", aud)
 		}
-		a = r.tokens(c, sign{consent: members{"grant_scope": []string{"openid"}}})
+		a = r.tokens(c, sign{consent: m{"grant_scope": []string{"openid"}}})
 		if a.text("id_token") == "" || a.text("refresh_token") != "" {
 			t.Errorf("openid alone: %s", a.Body)
 		}
@@ -112,7 +112,7 @@ func TestContractCodeFlow(t *testing.T) {
 	t.Run("168, 169: acr, and custom claims", func(t *testing.T) {
 		a := r.tokens(c, sign{
 			params: form("acr_values", "1 2"),
-			consent: members{"session": members{"id_token": members{
+			consent: m{"session": m{"id_token": m{
 				"sub": "mallory", "iss": "https://evil.test/", "aud": []string{"evil"}, "exp": 1, "custom": "kept",
 			}}},
 		})
@@ -179,12 +179,12 @@ func TestContractJWTAccessToken(t *testing.T) {
 	c := r.client(nil)
 	a := r.tokens(c, sign{
 		params:  form("audience", "https://api.test/", "scope", "openid offline_access foo.bar"),
-		consent: members{"session": members{"access_token": members{"foo": "bar"}}},
+		consent: m{"session": m{"access_token": m{"foo": "bar"}}},
 	})
 	got := r.claims(a.text("access_token"))
-	want := members{
+	want := m{
 		"client_id": c.id, "sub": "alice", "iss": r.Config.URLs.Issuer, "aud": []any{"https://api.test/"},
-		"scp": []any{"openid", "offline_access", "foo.bar"}, "ext": members{"foo": "bar"}, "nbf": got["iat"],
+		"scp": []any{"openid", "offline_access", "foo.bar"}, "ext": m{"foo": "bar"}, "nbf": got["iat"],
 	}
 	for name, want := range want {
 		if diff := cmp.Diff(want, got[name]); diff != "" {
@@ -213,7 +213,7 @@ func TestContractCode(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	c, other := r.client(nil), r.client(nil)
-	spa := r.client(members{"token_endpoint_auth_method": "none"})
+	spa := r.client(m{"token_endpoint_auth_method": "none"})
 	t.Run("123, 128: replay", func(t *testing.T) {
 		code := r.code(c, sign{})
 		a := r.exchange(c, code).is(200, "")
@@ -285,7 +285,7 @@ func TestContractClientCredentials(t *testing.T) {
 	if a.text("refresh_token")+a.text("id_token") != "" {
 		t.Errorf("126: %s", a.Body)
 	}
-	got := r.introspect(a.text("access_token")).members()
+	got := r.introspect(a.text("access_token")).fields()
 	if diff := cmp.Diff([]any{"https://api.test/"}, got["aud"]); diff != "" || got["sub"] != c.id || got["scope"] != "foo.bar" {
 		t.Errorf("126: introspection = %v", got)
 	}
@@ -301,7 +301,7 @@ func TestContractTokenRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	c := r.client(nil)
-	post := r.client(members{"token_endpoint_auth_method": "client_secret_post"})
+	post := r.client(m{"token_endpoint_auth_method": "client_secret_post"})
 	const grant = "grant_type"
 	swapped := func(c app, method string) app { c.method = method; return c }
 	r.token(swapped(c, "client_secret_post"), grant, "client_credentials").is(401, "invalid_client")                       // 158
@@ -323,7 +323,7 @@ func TestContractRefreshRefused(t *testing.T) {
 	c, other := r.client(nil), r.client(nil)
 	value := r.tokens(c, sign{}).text("refresh_token")
 	r.refresh(other, value).is(400, "invalid_grant") // 166, ruled
-	stored := r.admin("GET", "/clients/"+c.id, nil).is(200, "").members()
+	stored := r.admin("GET", "/clients/"+c.id, nil).is(200, "").fields()
 	stored["scope"] = "openid offline_access"
 	r.admin("PUT", "/clients/"+c.id, stored).is(200, "")
 	r.refresh(c, value).is(400, "invalid_scope") // 165

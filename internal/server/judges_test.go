@@ -39,7 +39,7 @@ func (j *judge) signIn() (*oauth2.Token, *oidc.IDToken) {
 	j.t.Helper()
 	verifier, nonce, state := j.keep("code_verifier", oauth2.GenerateVerifier()), oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
 	to := j.follow(j.config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), sign{
-		consent: members{"session": members{"id_token": members{"email": "alice@test", "email_verified": true}}},
+		consent: m{"session": m{"id_token": m{"email": "alice@test", "email_verified": true}}},
 	})
 	q := to.Query()
 	if q.Get("state") != state || q.Get("iss") != j.Config.URLs.Issuer || !strings.HasPrefix(to.String(), callback+"?") {
@@ -60,7 +60,7 @@ func (j *judge) signIn() (*oauth2.Token, *oidc.IDToken) {
 func (j *judge) verify(got *oauth2.Token) *oidc.IDToken {
 	j.t.Helper()
 	raw, _ := got.Extra("id_token").(string)
-	id, err := j.provider.Verifier(&oidc.Config{ClientID: j.client.id, Now: j.now}).Verify(oidc.ClientContext(j.t.Context(), client), raw)
+	id, err := j.provider.Verifier(&oidc.Config{ClientID: j.client.id, Now: j.clock.Now}).Verify(oidc.ClientContext(j.t.Context(), client), raw)
 	if err != nil {
 		j.t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func (j *judge) alg(jwt string) string {
 func TestJudgesSignIn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for _, c := range []app{r.client(nil), r.client(members{"token_endpoint_auth_method": "client_secret_post"}), r.client(members{"token_endpoint_auth_method": "none"})} {
+	for _, c := range []app{r.client(nil), r.client(m{"token_endpoint_auth_method": "client_secret_post"}), r.client(m{"token_endpoint_auth_method": "none"})} {
 		j := newJudge(t, r, c)
 		first, id := j.signIn()
 		if left := time.Until(first.Expiry); left < 59*time.Minute || left > time.Hour || first.Type() != "Bearer" {
@@ -127,7 +127,7 @@ func TestJudgesClientCredentials(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, method := range []string{"client_secret_basic", "client_secret_post"} {
-		c := r.client(members{"token_endpoint_auth_method": method})
+		c := r.client(m{"token_endpoint_auth_method": method})
 		j := newJudge(t, r, c)
 		// x/oauth2 finds out the method by itself.
 		got, err := (&clientcredentials.Config{
@@ -136,7 +136,7 @@ func TestJudgesClientCredentials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if in := r.introspect(got.AccessToken).members(); in["active"] != true || in["scope"] != "read foo.x" || in["client_id"] != c.id {
+		if in := r.introspect(got.AccessToken).fields(); in["active"] != true || in["scope"] != "read foo.x" || in["client_id"] != c.id {
 			t.Errorf("%s: %v", method, in)
 		}
 	}
@@ -153,7 +153,7 @@ func TestJudgesAcceptES256(t *testing.T) {
 		t.Errorf("the first ID token is signed with %s", alg)
 	}
 	r.wait(time.Second) // of two keys of one moment neither is the newer
-	r.admin("POST", "/keys/hydra.openid.id-token", members{"alg": "ES256", "use": "sig", "kid": "es"}).is(201, "")
+	r.admin("POST", "/keys/hydra.openid.id-token", m{"alg": "ES256", "use": "sig", "kid": "es"}).is(201, "")
 	j = newJudge(t, r, j.client) // what is announced has changed
 	second, _ := j.signIn()
 	if alg := j.alg(second.Extra("id_token").(string)); alg != "ES256" {
@@ -173,7 +173,7 @@ func TestJudgesVerifyJWTAccessTokens(t *testing.T) {
 				r := newRig(t, "OAUTH2_ACCESS_TOKEN_STRATEGY=jwt", "STRATEGIES_JWT_PROFILE="+profile)
 				if alg == "ES256" {
 					r.wait(time.Second)
-					r.admin("POST", "/keys/hydra.jwt.access-token", members{"alg": alg, "use": "sig", "kid": "es"}).is(201, "")
+					r.admin("POST", "/keys/hydra.jwt.access-token", m{"alg": alg, "use": "sig", "kid": "es"}).is(201, "")
 				}
 				j := newJudge(t, r, r.client(nil))
 				got, _ := j.signIn()
@@ -181,7 +181,7 @@ func TestJudgesVerifyJWTAccessTokens(t *testing.T) {
 				ctx := oidc.ClientContext(t.Context(), client)
 				keys := oidc.NewRemoteKeySet(ctx, r.Public+"/.well-known/jwks.json")
 				for name, jwt := range map[string]string{"alice": got.AccessToken, j.client.id: machine} {
-					v := oidc.NewVerifier(r.Config.URLs.Issuer, keys, &oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: []string{alg}, Now: r.now})
+					v := oidc.NewVerifier(r.Config.URLs.Issuer, keys, &oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: []string{alg}, Now: r.clock.Now})
 					verified, err := v.Verify(ctx, jwt)
 					if err != nil {
 						t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,8 +20,8 @@ import (
 type rig struct {
 	*instance
 	t     *testing.T
-	own   string       // where the public port is, whatever the issuer says
-	ahead atomic.Int64 // of the real time, in nanoseconds
+	own   string // where the public port is, whatever the issuer says
+	clock *clock
 
 	mu     sync.Mutex
 	issued map[string]string // every secret value that came by → what it is
@@ -38,8 +37,9 @@ const (
 // signs with a key as soon as it is in its set.
 func newRig(t *testing.T, environ ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, issued: map[string]string{}}
-	i, err := startWith(t, func(o *server.Options) { o.Now = r.now }, append([]string{
+	r := &rig{t: t, issued: map[string]string{}, clock: new(clock)}
+	r.clock.microseconds.Store(time.Now().UnixMicro())
+	i, err := startWith(t, func(o *server.Options) { o.Now = r.clock.Now }, append([]string{
 		"URLS_LOGIN=" + loginApp, "URLS_CONSENT=" + consentApp, "CACHE_STALENESS=0s", "KEYS_ANNOUNCE_FOR=0s",
 	}, environ...)...)
 	if err != nil {
@@ -59,10 +59,8 @@ func (r *rig) beside(environ ...string) *rig {
 	return n
 }
 
-func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
-
 // wait lets time pass on the server.
-func (r *rig) wait(d time.Duration) { r.ahead.Add(int64(d)) }
+func (r *rig) wait(d time.Duration) { r.clock.Advance(d) }
 
 // keep notes a value that nobody but its owner may ever see.
 func (r *rig) keep(what, value string) string {
@@ -79,12 +77,10 @@ type app struct {
 	id, secret, method string
 }
 
-type members = map[string]any
-
 // client registers a client that may do everything; change replaces members.
-func (r *rig) client(change members) app {
+func (r *rig) client(change m) app {
 	r.t.Helper()
-	c := members{
+	c := m{
 		"scope": "openid offline_access foo.* read", "audience": []string{"https://api.test/"},
 		"redirect_uris": []string{callback}, "response_types": []string{"code"},
 		"grant_types": []string{"authorization_code", "refresh_token", "client_credentials"},
@@ -104,18 +100,18 @@ type answer struct {
 	reply
 }
 
-func (a answer) members() members {
+func (a answer) fields() m {
 	a.t.Helper()
-	var m members
-	if err := json.Unmarshal([]byte(a.Body), &m); err != nil {
+	var out m
+	if err := json.Unmarshal([]byte(a.Body), &out); err != nil {
 		a.t.Fatalf("%d %q is no JSON object: %v", a.Status, a.Body, err)
 	}
-	return m
+	return out
 }
 
 func (a answer) text(name string) string {
 	a.t.Helper()
-	s, _ := a.members()[name].(string)
+	s, _ := a.fields()[name].(string)
 	return s
 }
 
@@ -204,7 +200,7 @@ func (r *rig) introspect(value string, pairs ...string) answer {
 
 func (r *rig) active(value string) bool {
 	r.t.Helper()
-	return r.introspect(value).is(200, "").members()["active"] == true
+	return r.introspect(value).is(200, "").fields()["active"] == true
 }
 
 func (r *rig) userinfo(value string) answer {
@@ -215,7 +211,7 @@ func (r *rig) userinfo(value string) answer {
 // sign is how a user signs in: what is asked for, and what the apps accept.
 type sign struct {
 	params         url.Values // of the authorization request, besides the usual ones
-	login, consent members    // replace what the apps accept
+	login, consent m          // replace what the apps accept
 	browser        *http.Client
 }
 
@@ -274,14 +270,14 @@ func (r *rig) follow(address string, s sign) *url.URL {
 	if challenge == "" {
 		return to
 	}
-	login := members{"subject": "alice"}
+	login := m{"subject": "alice"}
 	maps.Copy(login, s.login)
 	to = r.visit(s.browser, r.accept("login", challenge, login))
 	challenge = to.Query().Get("consent_challenge")
 	if challenge == "" {
 		return to
 	}
-	consent := members{
+	consent := m{
 		"grant_scope":                 strings.Fields(request.Query().Get("scope")),
 		"grant_access_token_audience": request.Query()["audience"],
 	}
@@ -291,7 +287,7 @@ func (r *rig) follow(address string, s sign) *url.URL {
 
 // accept answers a challenge as the app would, and returns where the browser
 // has to go.
-func (r *rig) accept(kind, challenge string, body members) string {
+func (r *rig) accept(kind, challenge string, body m) string {
 	r.t.Helper()
 	to := r.admin("PUT", "/oauth2/auth/requests/"+kind+"/"+challenge+"/accept", body).is(200, "").text("redirect_to")
 	u, err := url.Parse(to)
@@ -320,19 +316,7 @@ func (r *rig) tokens(c app, s sign) answer {
 }
 
 // claims reads a JWT's payload, without verifying it.
-func (r *rig) claims(jwt string) members {
+func (r *rig) claims(jwt string) m {
 	r.t.Helper()
-	parts := strings.Split(jwt, ".")
-	if len(parts) != 3 {
-		r.t.Fatalf("%q is no compact JWS", jwt)
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	var m members
-	if err := json.Unmarshal(payload, &m); err != nil {
-		r.t.Fatal(err)
-	}
-	return m
+	return payload(r.t, jwt)
 }
