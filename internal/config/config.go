@@ -38,6 +38,7 @@ type Config struct {
 	Cache      Cache
 	Keys       Keys
 	Janitor    Janitor
+	Fetch      Fetch
 
 	settings []setting // in the order of the table
 	warnings []string
@@ -196,6 +197,14 @@ type Keys struct {
 // Janitor holds options of the clean-up job.
 type Janitor struct {
 	Interval time.Duration // 0: only when asked
+}
+
+// Fetch says whom this server calls on behalf of clients.
+type Fetch struct {
+	PublicOnly      bool           // refuse addresses that are not public
+	ExceptURLs      []string       // patterns of URLs that may be anywhere
+	AllowedNetworks []netip.Prefix // beside public addresses
+	CAFile          string         // authorities beside those of the system
 }
 
 // Warnings are sentences for the operator: settings without effect, and

@@ -65,6 +65,8 @@ func chapterOf(key string) string {
 		return "OAuth 2.0"
 	case part[0] == "oidc" || part[0] == "webfinger":
 		return "OpenID Connect and discovery"
+	case part[0] == "clients":
+		return "Clients, and calls to URLs that they name"
 	case part[0] == "flow" || part[0] == "cache" || part[0] == "keys" || part[0] == "janitor":
 		return "This server's own"
 	}

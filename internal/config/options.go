@@ -13,8 +13,8 @@ import (
 )
 
 // options is the table: every option once, in the order of the manual.
-// Options of the protocol stand in options_protocol.go, those without effect
-// in options_inert.go.
+// Options of the protocol stand in options_protocol.go, those about clients in
+// options_clients.go, those without effect in options_inert.go.
 var options = slices.Concat(
 	storageOptions,
 	listenerOptions("public", "4444", "", func(c *Config) *Listener { return &c.Serve.Public }),
@@ -27,6 +27,7 @@ var options = slices.Concat(
 	oauth2Options,
 	oidcOptions,
 	discoveryOptions,
+	clientOptions,
 	serverOptions,
 	inertOptions,
 )

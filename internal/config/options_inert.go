@@ -39,8 +39,6 @@ var inertOptions = []option{
 	{Key: "serve.cookies.names.device_csrf", Inert: "a flow has one cookie, serve.cookies.names.login_csrf", Quiet: true},
 	{Key: "secrets.cookie", Env: []string{"COOKIE_SECRET"}, Secret: true, Inert: sealed, Quiet: true},
 	{Key: "secrets.pagination", Secret: true, Inert: sealed, Quiet: true},
-	{Key: "clients.http.disallow_private_ip_ranges", Inert: "this server makes no requests of its own", Quiet: true},
-	{Key: "clients.http.private_ip_exception_urls", Inert: "this server makes no requests of its own", Quiet: true},
 	{Key: "hsm.enabled", Inert: noHSM},
 	{Key: "hsm.library", Inert: noHSM},
 	{Key: "hsm.pin", Secret: true, Inert: noHSM},

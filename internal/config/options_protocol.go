@@ -225,10 +225,6 @@ var serverOptions = []option{
 		Allowed: "a number from 0 to 1800", bind: func(c *Config) any { return &c.Flow.MaxSealedChars }, check: between(0, 1800),
 	},
 	{
-		Key: "clients.redirect_uri_schemes",
-		Doc: "Schemes without a dot, such as `myapp`, that redirect URIs may have beside http, https and private-use schemes in reverse domain notation (RFC 8252 §7.1).", bind: func(c *Config) any { return &c.OAuth2.RedirectSchemes },
-	},
-	{
 		Key: "cache.staleness", Default: "1s",
 		Doc:     "How long a node may use clients and keys before it asks the database whether they changed. 0: ask at each request. Revocation of tokens never waits for it.",
 		Allowed: "a duration from 0s to 1m", bind: func(c *Config) any { return &c.Cache.Staleness }, check: lasting(0, time.Minute),

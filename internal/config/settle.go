@@ -32,6 +32,7 @@ func (c *Config) settle() []error {
 	c.settleCORS("public", &c.Serve.Public.CORS)
 	c.settleCORS("admin", &c.Serve.Admin.CORS)
 	c.settleCookies()
+	c.settleFetch()
 	return problems
 }
 
@@ -226,6 +227,17 @@ func (c *Config) settleCookies() {
 		k.SameSite = "Lax"
 	case k.SameSite == "None" && !secure:
 		c.warn("serve.cookies.same_site_mode None needs https: browsers drop such cookies, so nobody can sign in.")
+	}
+}
+
+func (c *Config) settleFetch() {
+	f := &c.Fetch
+	if c.Dev {
+		f.AllowedNetworks = append(f.AllowedNetworks, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+	}
+	if !f.PublicOnly {
+		c.warn("clients.http.disallow_private_ip_ranges is false: whoever registers a client can make this server call every address that it reaches. " +
+			"Name what may be called in clients.http.allowed_networks or clients.http.private_ip_exception_urls instead.")
 	}
 }
 

@@ -71,9 +71,15 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 			return nil, err
 		}
 	}
+	fetcher, err := newFetcher(c)
+	if err != nil {
+		return nil, err
+	}
 	clients := &client.Service{
 		Store: store, Replays: store, Watch: watch, Now: o.Now, Observe: observe,
-		Options: clientOptions(c),
+		Options:    clientOptions(c),
+		RemoteKeys: &key.RemoteKeys{Fetcher: fetcher, Now: o.Now, Observe: observe},
+		Fetch:      document(fetcher),
 	}
 	tokens := &token.Service{
 		Store: store, Clients: clients, Keys: keys, Sealer: sealer, Now: o.Now, Observe: observe,
