@@ -147,6 +147,9 @@ func TestAttackMaxAge(t *testing.T) {
 	w := newWorld(t)
 	c := w.client(t, nil)
 	b := w.loggedIn(t, c, "u")
+	t.Run("0 asks again also in the same instant", func(t *testing.T) {
+		equal(t, "skip", w.loginRequest(t, b.open(t, w.authURL(c, "max_age", "0")).challenge(t))["skip"], false)
+	})
 	w.clock.Advance(10 * time.Second)
 	for age, skip := range map[string]bool{"": true, "0": false, "00": false, "9": false, "10": true, "010": true, "2147483647": true} {
 		t.Run("skip with "+age, func(t *testing.T) {

@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,8 +48,19 @@ func tryStart(t *testing.T, environ ...string) (*instance, error) {
 	return startWith(t, func(*server.Options) {}, environ...)
 }
 
-// startWith is start with other options, such as a clock or a counter.
-func startWith(t *testing.T, change func(*server.Options), environ ...string) (*instance, error) {
+// startWith is start with other options, such as a clock or a counter. It
+// tries again when somebody took a free port meanwhile.
+func startWith(t *testing.T, change func(*server.Options), environ ...string) (i *instance, err error) {
+	t.Helper()
+	for range 5 {
+		if i, err = startOnce(t, change, environ...); !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	return i, err
+}
+
+func startOnce(t *testing.T, change func(*server.Options), environ ...string) (*instance, error) {
 	t.Helper()
 	ports := freePorts(t, 2)
 	cfg, err := config.Load(config.Input{Environ: append([]string{
