@@ -57,8 +57,8 @@ var floors = map[string]floor{
 
 	"internal/web":       {level: 1, imports: []string{"internal/oauth"}, modules: []string{"golang.org/x/time/rate", "github.com/prometheus/client_golang/prometheus"}, std: []string{"crypto/rand"}}, // ids of requests
 	"internal/config":    {level: 1, imports: []string{"internal/oauth"}, modules: []string{"github.com/goccy/go-yaml"}},
-	"internal/sqlstore":  {level: 1, imports: []string{"internal/oauth"}, modules: []string{"github.com/pressly/goose/v3", "modernc.org/sqlite"}, std: []string{"database/sql", "math/rand/v2"}},   // jitter, and ids of attempts
-	"internal/storetest": {level: 2, imports: []string{"internal/oauth", "internal/sqlstore"}, modules: []string{"github.com/google/go-cmp/cmp"}, std: []string{"testing", "database/sql/driver"}}, // a test suite, with a driver that fails on demand
+	"internal/sqlstore":  {level: 1, imports: []string{"internal/oauth"}, modules: []string{"github.com/pressly/goose/v3", "modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/go-sql-driver/mysql"}, std: []string{"database/sql", "math/rand/v2"}}, // jitter, and ids of attempts
+	"internal/storetest": {level: 2, imports: []string{"internal/oauth", "internal/sqlstore"}, modules: []string{"github.com/google/go-cmp/cmp"}, std: []string{"testing", "database/sql"}},                                                                   // a test suite, with a driver that fails on demand and real servers
 
 	"internal/public": {level: 5, imports: handlers},
 	"internal/admin":  {level: 5, imports: handlers},
@@ -206,6 +206,8 @@ func TestFloorsGoDown(t *testing.T) {
 		{"github.com/go-jose/go-jose/v4", "internal/key"},
 		{"golang.org/x/crypto", "internal/secret"},
 		{"modernc.org/sqlite", "internal/sqlstore"},
+		{"github.com/jackc/pgx/v5", "internal/sqlstore"},
+		{"github.com/go-sql-driver/mysql", "internal/sqlstore"},
 		{"github.com/spf13/cobra", "cmd/hydra"},
 	} {
 		for dir, f := range floors {

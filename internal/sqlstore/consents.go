@@ -42,11 +42,10 @@ const (
 		WHERE id = ? AND ` + open
 	revokeGrant  = `UPDATE grants SET revoked_at = ? WHERE (id = ? OR parent = ?) AND revoked_at IS NULL`
 	revokeGrants = `
-		UPDATE grants SET revoked_at = ?
-		WHERE revoked_at IS NULL AND id IN (SELECT id FROM (SELECT g.id FROM grants g
+		UPDATE grants SET revoked_at = ? WHERE id IN (SELECT id FROM (SELECT g.id FROM grants g
 			WHERE g.subject_key = ? AND g.revoked_at IS NULL
 			  AND (? = 0 OR g.client_uid = ?) AND (? = 0 OR g.session_id = ?)
-			LIMIT ?) x)`
+			LIMIT ?) x) AND revoked_at IS NULL`
 )
 
 func standingArgs(g *oauth.Grant, must oauth.Standing) []any {

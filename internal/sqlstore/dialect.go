@@ -1,13 +1,12 @@
 package sqlstore
 
 import (
-	"database/sql"
-	"database/sql/driver"
+	"context"
 	"embed"
 	"errors"
+	"strings"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
 )
 
 //go:embed migrations
@@ -15,68 +14,45 @@ var migrations embed.FS
 
 // dialect is what differs between database engines.
 type dialect struct {
+	schemes   []string // of DSNs
+	open      func(context.Context, *dialect, Config) (engine, error)
 	goose     goose.Dialect
 	folder    string                   // of the migrations
-	rebind    func(stmt string) string // from ? to the engine's placeholders
-	hasSchema string                   // counts the table of applied migrations
-	driver    driver.Driver
+	rebind    func(stmt string) string // from the portable statement to the engine's
+	hasSchema string                   // not 0 when there is the table of applied migrations
+	begin     string                   // begins a transaction
+
+	// spoils says that a statement that fails ends the whole transaction, as
+	// in PostgreSQL; a savepoint is needed where the transaction is to go on.
+	spoils bool
+
 	duplicate func(error) bool // a primary or unique key is taken
 	mild      func(error) bool // the statement failed alone, the transaction stands
 	conflict  func(error) bool // nothing was done; the same again may succeed
-	cut       func(error) bool // the connection is gone; what it was doing is unknown
-	damaged   func(error) bool // other connections to the file are suspect, too
+	cut       func(error) bool // the connection is of no use; what it was doing is unknown
 }
 
-var sqliteDialect = dialect{
-	goose:     goose.DialectSQLite3,
-	folder:    "migrations/sqlite",
-	rebind:    func(stmt string) string { return stmt },
-	hasSchema: `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`,
-	driver:    &sqlite.Driver{},
-	duplicate: func(err error) bool {
-		code := sqliteCode(err)
-		return code == constraintPrimaryKey || code == constraintUnique
-	},
-	mild: func(err error) bool { return sqliteCode(err)&0xff == sqliteConstraint },
-	conflict: func(err error) bool {
-		code := sqliteCode(err) & 0xff
-		return code == sqliteBusy || code == sqliteLocked
-	},
-	// database/sql answers ErrConnDone when it has tried ErrBadConn again.
-	cut: func(err error) bool { return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) },
-	damaged: func(err error) bool {
-		switch sqliteCode(err) & 0xff {
-		case sqliteReadOnly, sqliteIOErr, sqliteCorrupt, sqliteNotADB:
-			return true
+var dialects = []*dialect{&sqliteDialect, &postgresDialect, &mysqlDialect}
+
+// dialectOf finds the engine that a DSN names. Its errors do not repeat the
+// DSN, which may hold a password.
+func dialectOf(dsn string) (*dialect, error) {
+	if strings.ContainsRune(dsn, 0) {
+		return nil, errors.New("sqlstore: the DSN holds a NUL character")
+	}
+	if dsn == "memory" {
+		return &sqliteDialect, nil
+	}
+	scheme, _, _ := strings.Cut(dsn, "://")
+	for _, d := range dialects {
+		for _, s := range d.schemes {
+			if s == scheme && scheme != dsn {
+				return d, nil
+			}
 		}
-		return false
-	},
+	}
+	return nil, errors.New("sqlstore: a DSN is sqlite:///absolute/path, sqlite://relative/path, memory, postgres://…, cockroach://… or mysql://…")
 }
-
-// SQLite's result codes, https://www.sqlite.org/rescode.html
-const (
-	sqliteBusy           = 5
-	sqliteLocked         = 6
-	sqliteReadOnly       = 8
-	sqliteIOErr          = 10
-	sqliteCorrupt        = 11
-	sqliteConstraint     = 19
-	sqliteNotADB         = 26
-	constraintPrimaryKey = sqliteConstraint | 6<<8
-	constraintUnique     = sqliteConstraint | 8<<8
-)
 
 // transient reports whether the same work may succeed when it is done again.
 func (d *dialect) transient(err error) bool { return d.conflict(err) || d.cut(err) }
-
-// sqliteCode returns SQLite's extended result code, 0 for another error. It
-// asks for the method only, so that a test's driver can make such errors too.
-func sqliteCode(err error) int {
-	if e, ok := errors.AsType[interface {
-		error
-		Code() int
-	}](err); ok {
-		return e.Code()
-	}
-	return 0
-}

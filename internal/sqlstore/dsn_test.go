@@ -20,7 +20,7 @@ func migrated(t *testing.T) *Store {
 		t.Fatal(err)
 	}
 	// Plans and the like are asked on the handle that the writer also uses.
-	s.writeDB.SetMaxOpenConns(4)
+	s.engine.handle().SetMaxOpenConns(4)
 	return s
 }
 

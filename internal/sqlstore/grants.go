@@ -26,14 +26,15 @@ const (
 		WHERE g.id = ?`
 	selectGrantOp = `SELECT op_id FROM grants WHERE id = ?`
 	// selectLoginState finds three things at once; the first column tells which.
+	// PostgreSQL wants that of the first two parts one tells a column's type.
 	selectLoginState = `
+		SELECT 3 AS part, ` + noGrant + `, ` + sessionColumns + ` FROM sessions s WHERE s.id = ?
+		UNION ALL
 		SELECT 1 AS part, ` + grantColumns + `, ` + noSession + ` FROM grants g WHERE g.id = ?
 		UNION ALL
-		SELECT x.* FROM (SELECT 2 AS part, ` + grantColumns + `, ` + noSession + ` FROM grants g
+		SELECT 2 AS part, x.*, ` + noSession + ` FROM (SELECT ` + grantColumns + ` FROM grants g
 			WHERE g.remember_key = ? AND g.revoked_at IS NULL AND g.consent_until > ?
-			ORDER BY g.handled_at DESC LIMIT 8) x
-		UNION ALL
-		SELECT 3 AS part, ` + noGrant + `, ` + sessionColumns + ` FROM sessions s WHERE s.id = ?`
+			ORDER BY g.handled_at DESC LIMIT 8) x`
 	// listed are the consents that a list shows.
 	listed = `g.subject_key = ? AND g.revoked_at IS NULL AND g.skip = 0 AND g.handled_at IS NOT NULL
 		  AND (g.consent_until IS NULL OR g.consent_until > ?)
@@ -93,7 +94,7 @@ func (s *Store) Grant(ctx context.Context, id oauth.ID) (*oauth.GrantRow, error)
 func (s *Store) LoginState(ctx context.Context, flow, remember, session oauth.ID, now time.Time) (oauth.LoginState, error) {
 	var state oauth.LoginState
 	begin := func() { state = oauth.LoginState{} }
-	err := s.query(ctx, selectLoginState, []any{key(flow), key(remember), due(now), key(session)}, begin, func(r *sql.Rows) error {
+	err := s.query(ctx, selectLoginState, []any{key(session), key(flow), key(remember), due(now)}, begin, func(r *sql.Rows) error {
 		var (
 			part, ignored any
 			g             oauth.Grant

@@ -24,7 +24,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, writeUntilKilled(dsn))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	storetest.StopEngines()
+	os.Exit(code)
 }
 
 const killWriters = 16

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 
 	"github.com/pressly/goose/v3"
 )
@@ -20,52 +18,27 @@ var ErrSchema = errors.New("unexpected database schema")
 const readSchema = `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`
 
 // Migrate makes the database file if there is none and brings its tables up to
-// date. Each migration is a transaction of its own, forward only, and safe to
-// run while nodes of the previous release serve.
+// date. Each migration is a transaction of its own where the engine has that
+// for tables, forward only, and safe to run while nodes of the previous release
+// serve.
 func (s *Store) Migrate(ctx context.Context) error {
 	if s.tx != nil {
 		return errors.New("sqlstore: Migrate inside a transaction")
 	}
-	if err := s.makeFile(); err != nil {
-		return fmt.Errorf("sqlstore: %w", err)
-	}
-	db := s.writeDB
-	if s.loc.path != "" {
-		db = s.pool(false)
-		defer db.Close()
-	}
-	p, err := s.provider(db)
+	err := s.engine.migrate(ctx, func(ctx context.Context, db *sql.DB) error {
+		p, err := s.provider(db)
+		if err != nil {
+			return err
+		}
+		if _, err := p.Up(ctx); err != nil {
+			return fmt.Errorf("sqlstore: migrate: %w", err)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("sqlstore: migrate: %w", err)
 	}
 	return s.Ping(ctx)
-}
-
-// makeFile makes an empty database file that only its owner may read: it will
-// hold keys and personal data.
-func (s *Store) makeFile() error {
-	if s.loc.path == "" {
-		return nil
-	}
-	f, err := os.OpenFile(s.loc.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	// The file's name must survive a power loss as its rows will.
-	dir, err := os.Open(filepath.Dir(s.loc.path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func (s *Store) provider(db *sql.DB) (*goose.Provider, error) {
@@ -83,12 +56,16 @@ func (s *Store) provider(db *sql.DB) (*goose.Provider, error) {
 
 // Pending returns the names of the migrations that Migrate would run.
 func (s *Store) Pending(ctx context.Context) ([]string, error) {
-	p, err := s.provider(s.writeDB)
+	p, err := s.provider(s.engine.handle())
 	if err != nil {
 		return nil, err
 	}
 	have := int64(0)
-	if _, err := os.Stat(s.loc.path); s.loc.path == "" || !errors.Is(err, fs.ErrNotExist) {
+	found, err := s.engine.found()
+	if err != nil {
+		return nil, err
+	}
+	if found {
 		if have, err = s.schema(ctx); err != nil {
 			return nil, err
 		}
@@ -123,7 +100,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if _, err := s.versions(ctx); s.seen() {
 		return err
 	}
-	p, err := s.provider(s.writeDB)
+	p, err := s.provider(s.engine.handle())
 	if err != nil {
 		return err
 	}
@@ -138,13 +115,13 @@ func (s *Store) Ping(ctx context.Context) error {
 	case have > want:
 		return fmt.Errorf("sqlstore: %w: it is at version %d, made by a newer program; this one knows %d", ErrSchema, have, want)
 	}
-	if o := s.state.Load(); o != nil {
-		o.checked.Store(true)
+	if checked := s.engine.checked(); checked != nil {
+		checked.Store(true)
 	}
 	return nil
 }
 
 func (s *Store) seen() bool {
-	o := s.state.Load()
-	return o != nil && o.checked.Load()
+	checked := s.engine.checked()
+	return checked != nil && checked.Load()
 }

@@ -36,21 +36,20 @@ func (o outcome) count() int {
 // durable when it returns nil and repeated when the database asks for it. A
 // taken key is oauth.ErrExists.
 func (s *Store) exec(ctx context.Context, stmt string, args ...any) (outcome, error) {
+	begin := func() { s.observe(ctx, kindWrite, stmt) }
 	if s.tx != nil {
-		s.observe(ctx, kindWrite, stmt)
-		n, err := s.tx.exec(ctx, stmt, args)
+		begin()
+		guard := s.dialect.spoils && (!s.part || s.tx.unknown)
+		n, err := s.tx.change(ctx, guard, stmt, args)
 		return outcome{rows: n, unknown: s.tx.unknown}, s.explain(err)
 	}
 	var out outcome
-	err := s.retry(ctx, func(unknown bool) error {
+	err := s.retry(ctx, func(unknown bool) (err error) {
 		if out.unknown = unknown; out.rows > 0 {
 			out.before, out.rows = out.rows, 0
 		}
-		return s.writer.do(ctx, &unit{single: true, run: func(t *txn) (err error) {
-			s.observe(ctx, kindWrite, stmt)
-			out.rows, err = t.exec(ctx, stmt, args)
-			return err
-		}})
+		out.rows, err = s.engine.exec(ctx, begin, stmt, args)
+		return err
 	})
 	return out, s.explain(err)
 }
@@ -82,7 +81,7 @@ func (s *Store) explain(err error) error {
 	return &failure{err}
 }
 
-// query runs a SELECT: in the transaction if there is one, else on a reader.
+// query runs a SELECT: in the transaction if there is one, else by itself.
 // It may start over, so begin is called before the first row of each try.
 func (s *Store) query(ctx context.Context, stmt string, args []any, begin func(), row func(*sql.Rows) error) error {
 	if s.tx != nil {
@@ -94,24 +93,10 @@ func (s *Store) query(ctx context.Context, stmt string, args []any, begin func()
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if s.loc.path == "" {
-			return s.writer.do(ctx, &unit{single: true, run: func(t *txn) error {
-				s.observe(ctx, kindRead, stmt)
-				begin()
-				return t.query(ctx, stmt, args, row)
-			}})
-		}
-		o, err := s.currentFile()
-		if err != nil {
-			return err
-		}
-		s.observe(ctx, kindRead, stmt)
-		begin()
-		err = o.readers.query(ctx, stmt, args, row)
-		if err != nil && s.dialect.damaged(err) {
-			s.suspect(o)
-		}
-		return err
+		return s.engine.query(ctx, func() {
+			s.observe(ctx, kindRead, stmt)
+			begin()
+		}, stmt, args, row)
 	}))
 }
 
@@ -145,18 +130,19 @@ func one[T any](ctx context.Context, s *Store, scan func(*sql.Rows, *T) error, s
 }
 
 // atomic runs several statements as one, in a transaction of their own or in
-// the one there is.
+// the one there is. f gives up when a statement fails, unless the transaction
+// is a repetition.
 func (s *Store) atomic(ctx context.Context, f func(*Store) error) error {
 	if s.tx != nil {
-		return s.nested(ctx, func() error { return f(s) })
+		return s.nested(ctx, func() error { return f(&Store{core: s.core, tx: s.tx, part: true}) })
 	}
 	return s.retry(ctx, func(unknown bool) error {
 		begun := false
-		err := s.writer.do(ctx, &unit{lost: unknown, run: func(t *txn) error {
+		err := s.engine.transact(ctx, unknown, func(t *txn) error {
 			begun = true
 			s.observe(ctx, kindBegin, "BEGIN")
-			return f(&Store{core: s.core, tx: t})
-		}})
+			return f(&Store{core: s.core, tx: t, part: true})
+		})
 		s.ended(ctx, begun, err)
 		return err
 	})
@@ -187,46 +173,23 @@ func (s *Store) ended(ctx context.Context, begun bool, err error) {
 	}
 }
 
-// errLeft stands for a function that never returned: it panicked.
-var errLeft = errors.New("sqlstore: the function of the transaction did not return")
-
-// Tx runs f in one transaction. f runs in the caller's goroutine while the
-// writer lends its connection, so it must not use the store outside, which
-// would wait for the writer. It may run more than once. An error from f rolls
+// Tx runs f in one transaction, in the caller's goroutine. It may run more
+// than once, and must not use the store outside the transaction: on SQLite that
+// would wait for the writer, which the transaction holds. An error from f rolls
 // back. Inside another transaction it takes back no more than its own part.
 func (s *Store) Tx(ctx context.Context, f func(oauth.Store) error) error {
 	if s.tx != nil {
-		return s.nested(ctx, func() error { return f(s) })
+		return s.nested(ctx, func() error { return f(&Store{core: s.core, tx: s.tx}) })
 	}
 	seed := newOp()
-	return s.retry(ctx, func(unknown bool) error { return s.lend(ctx, unknown, seed, f) })
-}
-
-func (s *Store) lend(ctx context.Context, unknown bool, seed oauth.ID, f func(oauth.Store) error) error {
-	turn, result, left := make(chan *txn), make(chan error), make(chan struct{})
-	defer close(left)
-	u := &unit{lost: unknown, run: func(t *txn) error {
-		select {
-		case turn <- t:
-		case <-left:
-			return errLeft
-		}
-		select {
-		case err := <-result:
-			return err
-		case <-left:
-			return errLeft
-		}
-	}}
-	if err := s.writer.submit(ctx, u); err != nil {
+	return s.retry(ctx, func(unknown bool) error {
+		begun := false
+		err := s.engine.lend(ctx, unknown, func(t *txn) error {
+			begun, t.seed = true, seed
+			s.observe(ctx, kindBegin, "BEGIN")
+			return f(&Store{core: s.core, tx: t})
+		})
+		s.ended(ctx, begun, err)
 		return err
-	}
-	begun := false
-	err := s.writer.wait(ctx, u, turn, func(t *txn) {
-		begun, t.seed = true, seed
-		s.observe(ctx, kindBegin, "BEGIN")
-		result <- f(&Store{core: s.core, tx: t})
 	})
-	s.ended(ctx, begun, err)
-	return err
 }

@@ -49,7 +49,7 @@ func (u *unit) answer(err error) {
 // savepoint; when the database fails under one, the whole transaction is
 // rolled back, that unit gets the error, and the others are done again.
 type writer struct {
-	core    *core
+	engine  *embedded
 	queue   chan *unit
 	closing chan struct{}
 	stopped chan struct{}
@@ -57,8 +57,8 @@ type writer struct {
 	session *session
 }
 
-func newWriter(c *core) *writer {
-	w := &writer{core: c, queue: make(chan *unit, queueLength), closing: make(chan struct{}), stopped: make(chan struct{})}
+func newWriter(e *embedded) *writer {
+	w := &writer{engine: e, queue: make(chan *unit, queueLength), closing: make(chan struct{}), stopped: make(chan struct{})}
 	go w.loop()
 	return w
 }
@@ -179,21 +179,21 @@ func (w *writer) attempt(units []*unit) (guilty int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	if err := s.control(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := control(ctx, s, w.engine.dialect.begin); err != nil {
 		w.undo(ctx, err)
 		return -1, err
 	}
 	for i, u := range units {
-		if err := u.perform(ctx, &txn{session: s, unknown: u.lost}); err != nil {
+		if err := u.perform(ctx, &txn{conn: s, dialect: w.engine.dialect, unknown: u.lost}); err != nil {
 			w.undo(ctx, err)
 			return i, err
 		}
 	}
-	err = s.control(ctx, "COMMIT")
+	err = control(ctx, s, "COMMIT")
 	switch {
 	case err == nil:
 		return -1, nil
-	case w.core.dialect.conflict(err):
+	case w.engine.dialect.conflict(err):
 		w.undo(ctx, err)
 		return -1, err
 	}
@@ -218,20 +218,20 @@ func (u *unit) perform(ctx context.Context, t *txn) error {
 // undo leaves no transaction open. After anything but a conflict the
 // connection is given up, whatever its state may be.
 func (w *writer) undo(ctx context.Context, cause error) {
-	if !w.core.dialect.conflict(cause) {
+	if !w.engine.dialect.conflict(cause) {
 		w.drop(cause)
 		return
 	}
 	// The engine may have rolled back by itself, then this fails: a new
 	// connection is the safe way to know where one stands.
-	if err := w.session.control(ctx, "ROLLBACK"); err != nil {
+	if err := control(ctx, w.session, "ROLLBACK"); err != nil {
 		w.drop(err)
 	}
 }
 
 // open returns the connection to the file that is there now.
 func (w *writer) open(ctx context.Context) (*session, error) {
-	opened, err := w.core.currentFile()
+	opened, err := w.engine.currentFile()
 	if err != nil {
 		return nil, err
 	}
@@ -239,11 +239,11 @@ func (w *writer) open(ctx context.Context) (*session, error) {
 		return w.session, nil
 	}
 	w.drop(nil)
-	conn, err := w.core.writeDB.Conn(ctx)
+	conn, err := w.engine.writeDB.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w.session = newSession(conn, w.core, opened)
+	w.session = newSession(conn, w.engine, opened)
 	return w.session, nil
 }
 

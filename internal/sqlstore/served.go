@@ -1,0 +1,199 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// served is the engine of a database that is reached over the network. Single
+// statements run by themselves, without BEGIN and COMMIT, in one round trip.
+type served struct {
+	dialect *dialect
+	db      *sql.DB
+	idle    int // connections that may wait for work
+	now     func() time.Time
+	seen    atomic.Bool
+}
+
+// patience bounds the wait for one statement's answer. A server that has gone
+// without a word must not hold a request for ever; what became of the
+// statement is then unknown.
+const patience = 15 * time.Second
+
+// serve returns the engine on a driver's connector.
+func serve(d *dialect, conn driver.Connector, p pool, cfg Config) *served {
+	if cfg.Wrap != nil {
+		conn = cfg.Wrap(conn)
+	}
+	e := &served{dialect: d, db: sql.OpenDB(conn), idle: p.idle, now: cfg.Now}
+	e.db.SetMaxOpenConns(p.open)
+	e.db.SetMaxIdleConns(p.idle)
+	e.db.SetConnMaxLifetime(p.lifetime)
+	e.db.SetConnMaxIdleTime(p.idleTime)
+	return e
+}
+
+// link is a connection that belongs to one piece of work.
+type link struct {
+	engine *served
+	conn   *sql.Conn
+	lost   bool // it must not be used again
+}
+
+// take waits for a connection as long as the caller does.
+func (e *served) take(ctx context.Context) (*link, error) {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &link{engine: e, conn: conn}, nil
+}
+
+func (l *link) exec(ctx context.Context, stmt string, args []any) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := l.conn.ExecContext(ctx, l.engine.dialect.rebind(stmt), args...)
+	if err != nil {
+		return 0, l.judge(ctx, err)
+	}
+	return r.RowsAffected()
+}
+
+func (l *link) query(ctx context.Context, stmt string, args []any, row func(*sql.Rows) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	rows, err := l.conn.QueryContext(ctx, l.engine.dialect.rebind(stmt), args...)
+	return l.judge(ctx, each(rows, err, row))
+}
+
+// silence is a statement that was not answered in time.
+type silence struct{ cause error }
+
+func (s *silence) Error() string { return fmt.Sprintf("no answer within %v: %v", patience, s.cause) }
+func (s *silence) Unwrap() error { return s.cause }
+
+// judge notes what a failure says about the connection.
+func (l *link) judge(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		// Some drivers close the connection then, some leave the answer in it.
+		l.lost = true
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return &silence{err}
+		}
+	case l.engine.dialect.cut(err):
+		l.lost = true
+	}
+	return err
+}
+
+// release gives the connection back, or closes it with all that wait: what
+// cut one of them has most likely cut all.
+func (l *link) release() {
+	if l.lost {
+		// The documented way to take a connection out of the pool.
+		_ = l.conn.Raw(func(any) error { return driver.ErrBadConn })
+		l.engine.db.SetMaxIdleConns(-1)
+		l.engine.db.SetMaxIdleConns(l.engine.idle)
+	}
+	_ = l.conn.Close()
+}
+
+func (e *served) exec(ctx context.Context, begin func(), stmt string, args []any) (int64, error) {
+	l, err := e.take(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer l.release()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	begin()
+	// A statement that was sent is answered by the database and not by its
+	// caller's patience.
+	n, err := l.exec(context.WithoutCancel(ctx), stmt, args)
+	if err != nil && l.lost {
+		return 0, &commitError{err}
+	}
+	return n, err
+}
+
+func (e *served) query(ctx context.Context, begin func(), stmt string, args []any, row func(*sql.Rows) error) error {
+	l, err := e.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.release()
+	begin()
+	return l.query(ctx, stmt, args, row)
+}
+
+func (e *served) transact(ctx context.Context, lost bool, f func(*txn) error) error {
+	l, err := e.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.release()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := control(ctx, l, e.dialect.begin); err != nil {
+		return &failure{err}
+	}
+	open := true
+	defer func() {
+		if open { // also when f panics
+			e.undo(ctx, l)
+		}
+	}()
+	t := &txn{conn: l, dialect: e.dialect, unknown: lost}
+	defer t.over.Store(true)
+	err = f(t)
+	switch {
+	case t.harm != nil:
+		return &failure{t.harm}
+	case err != nil:
+		return err
+	case t.spoiled != nil: // f went on after a statement that ended everything
+		return &failure{t.spoiled}
+	}
+	open = false
+	err = control(ctx, l, "COMMIT")
+	switch {
+	case err == nil:
+		return nil
+	case e.dialect.conflict(err):
+		e.undo(ctx, l)
+		return &failure{err}
+	}
+	l.lost = true
+	return &failure{&commitError{err}}
+}
+
+// undo leaves no transaction open. The engine may have rolled back by itself,
+// and then this does nothing; a connection that does not answer goes.
+func (e *served) undo(ctx context.Context, l *link) {
+	if l.lost {
+		return
+	}
+	if err := control(ctx, l, "ROLLBACK"); err != nil {
+		l.lost = true
+	}
+}
+
+func (e *served) lend(ctx context.Context, lost bool, f func(*txn) error) error {
+	return e.transact(ctx, lost, f)
+}
+
+func (e *served) found() (bool, error)  { return true, nil }
+func (e *served) handle() *sql.DB       { return e.db }
+func (e *served) checked() *atomic.Bool { return &e.seen }
+func (e *served) close() error          { return e.db.Close() }
