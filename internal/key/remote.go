@@ -149,7 +149,7 @@ func (r *RemoteKeys) read(ctx context.Context, uri string) (good *goodKeys, meta
 
 func (r *RemoteKeys) fetch(ctx context.Context, uri string, s *remoteSet, began time.Time) {
 	good, meta, err := r.read(ctx, uri)
-	if err != nil {
+	if errors.Is(err, ErrFetch) {
 		r.Observe.Observe(ctx, oauth.Event{Name: "jwks_uri_failed", Detail: err.Error()})
 	}
 	r.mu.Lock()

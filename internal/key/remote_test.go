@@ -291,6 +291,9 @@ func TestRemoteKeysOfABusyServer(t *testing.T) {
 		}
 	}
 	p.expect(t, "busy", "a", 0, oauth.TemporarilyUnavailable)
+	if n := p.events.Load(); n > 0 {
+		t.Errorf("%d events about the client's host", n)
+	}
 	for range fetchPerHost {
 		p.leave("example.com")
 	}
