@@ -62,7 +62,7 @@ func newAPI(t *testing.T) *api {
 		Options: token.Options{Issuer: "https://op.example/", AccessLifespan: time.Hour},
 	}
 	mux := new(web.Mux)
-	(&Handler{Clients: a.clients, Keys: a.keys, Tokens: a.tokens, Errors: new(web.Errors)}).Routes(mux)
+	(&Handler{Clients: a.clients, Keys: a.keys, Tokens: a.tokens, Sealer: sealer, Errors: new(web.Errors)}).Routes(mux)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	a.url = server.URL

@@ -1,9 +1,9 @@
 package admin
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"hydra/internal/oauth"
@@ -11,7 +11,7 @@ import (
 )
 
 // handleCreateClient serves POST /clients.
-func (h *Handler) handleCreateClient(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) handleCreateClient(g *generation, w http.ResponseWriter, r *http.Request) error {
 	c, given, err := decodeClient(w, r)
 	if err != nil {
 		return err
@@ -20,37 +20,60 @@ func (h *Handler) handleCreateClient(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Location", "/clients/"+segment(c.ID))
-	return web.WriteJSON(w, http.StatusCreated, encodeClient(c, plain))
+	w.Header().Set("Location", g.prefix+"/clients/"+segment(c.ID))
+	return web.WriteJSON(w, http.StatusCreated, g.client(c, plain))
 }
 
-// handleListClients serves GET /clients, in the byte order of the ids.
-func (h *Handler) handleListClients(w http.ResponseWriter, r *http.Request) error {
+// handleListClients serves GET /clients, in the byte order of the ids. The
+// filter client_name was called name at first.
+func (h *Handler) handleListClients(g *generation, w http.ResponseWriter, r *http.Request) error {
+	q, err := web.Query(r)
+	if err != nil {
+		return err
+	}
+	f := oauth.ClientFilter{Owner: q.Get("owner"), Name: cmp.Or(q.Get("client_name"), q.Get("name"))}
+	p, err := h.page(g, r, q, "clients", f.Owner, f.Name)
+	if err != nil {
+		return err
+	}
 	answer := []*clientJSON{}
-	if offset, limit := page(r); limit > 0 {
-		clients, err := h.Clients.List(r.Context(), oauth.ClientQuery{Offset: offset, Limit: limit})
+	var next *place
+	if p.limit > 0 {
+		query := oauth.ClientQuery{ClientFilter: f, Offset: p.offset, Limit: p.limit + 1} // one more tells whether the list goes on
+		if p.from != nil {
+			query.After = &p.from.Client
+		}
+		clients, err := h.Clients.List(r.Context(), query)
 		if err != nil {
 			return err
+		}
+		if len(clients) > p.limit {
+			clients = clients[:p.limit]
+			next = &place{Client: clients[p.limit-1].ID}
 		}
 		for _, c := range clients {
 			answer = append(answer, encodeClient(c, ""))
 		}
 	}
+	err = h.announce(w, r, p, len(answer), next, func() (int, error) { return h.Clients.Count(r.Context(), f) })
+	if err != nil {
+		return err
+	}
 	return web.WriteJSON(w, http.StatusOK, answer)
 }
 
 // handleClient serves GET /clients/{id}.
-func (h *Handler) handleClient(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) handleClient(g *generation, w http.ResponseWriter, r *http.Request) error {
 	c, err := h.Clients.Read(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusOK, encodeClient(c, ""))
+	return web.WriteJSON(w, http.StatusOK, g.client(c, ""))
 }
 
 // handleUpdateClient serves PUT /clients/{id}, which replaces the client. An
 // id in the body counts for nothing.
-func (h *Handler) handleUpdateClient(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) handleUpdateClient(g *generation, w http.ResponseWriter, r *http.Request) error {
 	c, given, err := decodeClient(w, r)
 	if err != nil {
 		return err
@@ -59,12 +82,63 @@ func (h *Handler) handleUpdateClient(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusOK, encodeClient(c, plain))
+	return web.WriteJSON(w, http.StatusOK, g.client(c, plain))
+}
+
+// handlePatchClient serves PATCH /clients/{id} (RFC 6902). The secret stays
+// unless the patch sets one.
+func (h *Handler) handlePatchClient(g *generation, w http.ResponseWriter, r *http.Request) error {
+	patch, err := decodePatch(w, r)
+	if err != nil {
+		return err
+	}
+	c, plain, err := h.Clients.Edit(r.Context(), r.PathValue("id"), func(c *oauth.Client) (oauth.Secret, error) {
+		return patchClient(c, patch)
+	})
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusOK, g.client(c, plain))
+}
+
+// handleLifespans serves PUT /clients/{id}/lifespans: the members replace all
+// lifespans of the client, those that are missing are the server's again.
+func (h *Handler) handleLifespans(g *generation, w http.ResponseWriter, r *http.Request) error {
+	var body lifespansJSON
+	if err := web.DecodeJSON(w, r, &body, web.JSONOptions{}); err != nil {
+		return err
+	}
+	c, _, err := h.Clients.Edit(r.Context(), r.PathValue("id"), func(c *oauth.Client) (oauth.Secret, error) {
+		c.Lifespans = (&clientJSON{lifespansJSON: body}).client().Lifespans
+		return "", nil
+	})
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusOK, g.client(c, ""))
+}
+
+// handleDeleteTokens serves DELETE /oauth2/tokens?client_id=: the client's
+// access tokens end, its refresh tokens and consents stay.
+func (h *Handler) handleDeleteTokens(_ *generation, w http.ResponseWriter, r *http.Request) error {
+	q, err := web.Query(r)
+	if err != nil {
+		return err
+	}
+	id, err := required(q, "client_id")
+	if err != nil {
+		return err
+	}
+	if err := h.Clients.EndAccessTokens(r.Context(), id); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // handleDeleteClient serves DELETE /clients/{id}; an id that never existed is
 // as good as deleted.
-func (h *Handler) handleDeleteClient(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) handleDeleteClient(_ *generation, w http.ResponseWriter, r *http.Request) error {
 	if err := h.Clients.Delete(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
@@ -80,23 +154,13 @@ func decodeClient(w http.ResponseWriter, r *http.Request) (*oauth.Client, oauth.
 	return body.client(), oauth.Secret(body.Secret), nil
 }
 
-// Bounds of a page of a list.
-const (
-	defaultLimit = 100
-	maxLimit     = 500
-)
-
-// page reads limit and offset. What is no number counts as absent, what is
-// negative as 0, as it always did.
-func page(r *http.Request) (offset, limit int) {
-	number := func(name string, absent int) int {
-		n, err := strconv.Atoi(r.URL.Query().Get(name))
-		if err != nil {
-			return absent
-		}
-		return max(n, 0)
+// client encodes a client with its new secret, if it has one. A public client
+// has none; older generations repeat what the request called so.
+func (g *generation) client(c *oauth.Client, plain oauth.Secret) *clientJSON {
+	if g.whole && c.IsPublic() {
+		plain = ""
 	}
-	return number("offset", 0), min(number("limit", defaultLimit), maxLimit)
+	return encodeClient(c, plain)
 }
 
 // segment writes text as one segment of a path that no client resolves away.

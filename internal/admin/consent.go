@@ -38,11 +38,21 @@ type acceptConsentJSON struct {
 	Remember      bool            `json:"remember"`
 	RememberFor   int64           `json:"remember_for"`
 	Context       json.RawMessage `json:"context"`
+	HandledAt     looseTime       `json:"handled_at"`
 }
 
-// laterConsent names members that other generations know and that change
-// nothing here.
-var laterConsent = []string{"handled_at"}
+// looseTime is a time that SDKs send whether somebody has set it or not: what
+// is no time counts as absent.
+type looseTime time.Time
+
+// UnmarshalJSON reads RFC 3339.
+func (t *looseTime) UnmarshalJSON(raw []byte) error {
+	var at time.Time
+	if at.UnmarshalJSON(raw) == nil && at.Unix() > 0 {
+		*t = looseTime(at)
+	}
+	return nil
+}
 
 // sessionJSON holds the claims that a consent adds to tokens.
 type sessionJSON struct {
@@ -58,37 +68,51 @@ type consentSessionJSON struct {
 	Remember       bool               `json:"remember"`
 	RememberFor    int64              `json:"remember_for"`
 	HandledAt      string             `json:"handled_at"`
+	ID             string             `json:"consent_request_id"`
+	Context        json.RawMessage    `json:"context,omitempty"`
 	ConsentRequest consentRequestJSON `json:"consent_request"`
 }
 
-// handleConsent serves GET /oauth2/auth/requests/consent/{challenge}.
-func (h *Handler) handleConsent(w http.ResponseWriter, r *http.Request) error {
-	c, err := h.Flows.Consent(r.Context(), r.PathValue("challenge"))
+// handleConsent serves GET /oauth2/auth/requests/consent.
+func (h *Handler) handleConsent(g *generation, w http.ResponseWriter, r *http.Request) error {
+	challenge, err := g.challenge(r, "consent")
 	if err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusOK, encodeConsentRequest(c))
+	c, err := h.Flows.Consent(r.Context(), challenge)
+	if err != nil {
+		return err
+	}
+	if err := g.late(c.Expired); err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusOK, g.consentRequest(c))
 }
 
-func encodeConsentRequest(c *flow.ConsentRequest) consentRequestJSON {
+func (g *generation) consentRequest(c *flow.ConsentRequest) consentRequestJSON {
 	return consentRequestJSON{
 		Challenge: c.Challenge, ID: c.ID.String(),
 		RequestedScope: list(c.Request.Scope), RequestedAudience: list(c.Request.Audience),
 		Skip: c.Skip, Subject: c.Subject, OIDCContext: c.Request.OIDC, Client: ClientJSON(c.Client),
-		RequestURL: c.URL, LoginChallenge: c.LoginChallenge, LoginSessionID: idText(c.LoginSessionID),
+		RequestURL: c.URL, LoginChallenge: c.LoginChallenge, LoginSessionID: g.session(c.LoginSessionID, c.Session),
 		ACR: c.ACR, AMR: c.AMR, Context: c.Context,
 	}
 }
 
-// handleAcceptConsent serves PUT /oauth2/auth/requests/consent/{challenge}/accept.
-func (h *Handler) handleAcceptConsent(w http.ResponseWriter, r *http.Request) error {
+// handleAcceptConsent serves PUT /oauth2/auth/requests/consent/accept.
+func (h *Handler) handleAcceptConsent(g *generation, w http.ResponseWriter, r *http.Request) error {
+	challenge, err := g.challenge(r, "consent")
+	if err != nil {
+		return err
+	}
 	var in acceptConsentJSON
-	if err := web.DecodeJSON(w, r, &in, web.JSONOptions{RefuseUnknown: true, Known: laterConsent}); err != nil {
+	if err := web.DecodeJSON(w, r, &in, g.json()); err != nil {
 		return err
 	}
 	a := flow.AcceptConsent{
 		GrantScope: in.GrantScope, GrantAudience: in.GrantAudience,
 		Remember: in.Remember, RememberFor: in.RememberFor, Context: given(in.Context),
+		HandledAt: time.Time(in.HandledAt), InTime: g.inTime,
 	}
 	if in.Session != nil {
 		a.AccessClaims, a.IDClaims = given(in.Session.AccessToken), given(in.Session.IDToken)
@@ -96,7 +120,7 @@ func (h *Handler) handleAcceptConsent(w http.ResponseWriter, r *http.Request) er
 	if !isObject(a.AccessClaims) || !isObject(a.IDClaims) {
 		return oauth.InvalidRequest.Hint("The members session.access_token and session.id_token must be JSON objects.")
 	}
-	to, err := h.Flows.AcceptConsent(r.Context(), r.PathValue("challenge"), a)
+	to, err := h.Flows.AcceptConsent(r.Context(), challenge, a)
 	return completed(w, to, err)
 }
 
@@ -105,38 +129,25 @@ func isObject(raw json.RawMessage) bool {
 	return raw == nil || bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{"))
 }
 
-// handleRejectConsent serves PUT /oauth2/auth/requests/consent/{challenge}/reject.
-func (h *Handler) handleRejectConsent(w http.ResponseWriter, r *http.Request) error {
-	in, err := decodeReject(w, r)
+// handleRejectConsent serves PUT /oauth2/auth/requests/consent/reject.
+func (h *Handler) handleRejectConsent(g *generation, w http.ResponseWriter, r *http.Request) error {
+	challenge, in, err := g.reject(w, r, "consent")
 	if err != nil {
 		return err
 	}
-	to, err := h.Flows.RejectConsent(r.Context(), r.PathValue("challenge"), in)
+	to, err := h.Flows.RejectConsent(r.Context(), challenge, in)
 	return completed(w, to, err)
 }
 
-// handleConsentSessions serves GET /oauth2/auth/sessions/consent/{user}.
-func (h *Handler) handleConsentSessions(w http.ResponseWriter, r *http.Request) error {
-	answer := []consentSessionJSON{}
-	if offset, limit := page(r); limit > 0 {
-		sessions, _, err := h.Flows.Consents(r.Context(), flow.ConsentQuery{Subject: r.PathValue("user"), Offset: offset, Limit: limit})
-		if err != nil {
-			return err
-		}
-		for _, s := range sessions {
-			answer = append(answer, encodeConsentSession(s))
-		}
-	}
-	return web.WriteJSON(w, http.StatusOK, answer)
-}
-
-func encodeConsentSession(s flow.ConsentSession) consentSessionJSON {
+func (g *generation) consentSession(s flow.ConsentSession) consentSessionJSON {
 	return consentSessionJSON{
 		GrantScope: list(s.Granted.GrantedScope), GrantAudience: list(s.Granted.GrantedAudience),
 		Session:  sessionJSON{AccessToken: object(s.Granted.AccessClaims), IDToken: object(s.Granted.IDClaims)},
 		Remember: s.Granted.Remember, RememberFor: s.Granted.RememberFor,
 		HandledAt:      s.HandledAt.UTC().Format(time.RFC3339),
-		ConsentRequest: encodeConsentRequest(s.Request),
+		ID:             s.Request.ID.String(),
+		Context:        s.Granted.Context,
+		ConsentRequest: g.consentRequest(s.Request),
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 
 // handleFlush serves POST /oauth2/flush: the clean-up job, now. What expired
 // after notAfter stays.
-func (h *Handler) handleFlush(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) handleFlush(_ *generation, w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		NotAfter time.Time `json:"notAfter"`
 	}

@@ -26,20 +26,26 @@ type introspectionJSON struct {
 	Extra             json.RawMessage `json:"ext,omitempty"`
 }
 
-// tokenType says what the member token_type of an introspection means: the
-// generations of the API differ.
-type tokenType func(use string) string
-
-// rcTokenType is that of v1.0.0-rc.6, where the member tells access tokens
-// from refresh tokens. Later generations moved that to token_use.
-func rcTokenType(use string) string { return use }
-
-// handleIntrospect serves POST /oauth2/introspect (RFC 7662).
-func (h *Handler) handleIntrospect(w http.ResponseWriter, r *http.Request) error {
-	return h.introspect(w, r, rcTokenType)
+// introspectionV2JSON is that of v1.9 and later: token_type is how the token
+// is used (RFC 6749 §7.1), and most members are always there.
+type introspectionV2JSON struct {
+	Active            bool            `json:"active"`
+	Scope             string          `json:"scope,omitempty"`
+	ClientID          string          `json:"client_id"`
+	Subject           string          `json:"sub"`
+	ObfuscatedSubject string          `json:"obfuscated_subject,omitempty"`
+	ExpiresAt         int64           `json:"exp,omitempty"` // absent for a token without an end
+	IssuedAt          int64           `json:"iat"`
+	NotBefore         int64           `json:"nbf"`
+	Audience          []string        `json:"aud"`
+	Issuer            string          `json:"iss"`
+	TokenType         string          `json:"token_type"`
+	TokenUse          string          `json:"token_use"`
+	Extra             json.RawMessage `json:"ext,omitempty"`
 }
 
-func (h *Handler) introspect(w http.ResponseWriter, r *http.Request, typeOf tokenType) error {
+// handleIntrospect serves POST /oauth2/introspect (RFC 7662).
+func (h *Handler) handleIntrospect(g *generation, w http.ResponseWriter, r *http.Request) error {
 	form, err := web.FormOrMultipart(w, r)
 	if err != nil {
 		return err
@@ -57,14 +63,16 @@ func (h *Handler) introspect(w http.ResponseWriter, r *http.Request, typeOf toke
 	}{})
 	if in.Active {
 		web.Note(r.Context(), "client_id", in.ClientID)
-		contentType, answer = "application/json;charset=UTF-8", encodeIntrospection(in, typeOf)
+		contentType, answer = "application/json;charset=UTF-8", g.introspection(in)
 	}
-	web.NoStore(w)
 	return writeLine(w, contentType, answer)
 }
 
-func encodeIntrospection(in *token.Introspection, typeOf tokenType) introspectionJSON {
-	out := introspectionJSON{
+// introspectionRC is the form of v1.0.0-rc.6, where token_type tells access
+// tokens from refresh tokens; what later generations call that stands beside.
+func introspectionRC(in *token.Introspection) any {
+	issued, expires := times(in)
+	return introspectionJSON{
 		Active:            true,
 		Scope:             in.ScopeText(),
 		ClientID:          in.ClientID,
@@ -72,17 +80,42 @@ func encodeIntrospection(in *token.Introspection, typeOf tokenType) introspectio
 		ObfuscatedSubject: in.ObfuscatedSubject,
 		Audience:          in.Audience,
 		Issuer:            in.Issuer,
-		TokenType:         typeOf(in.Use),
+		ExpiresAt:         expires,
+		IssuedAt:          issued,
+		TokenType:         in.Use,
 		TokenUse:          in.Use,
 		Extra:             in.Extra,
 	}
+}
+
+func introspectionV2(in *token.Introspection) any {
+	issued, expires := times(in)
+	return introspectionV2JSON{
+		Active:            true,
+		Scope:             in.ScopeText(),
+		ClientID:          in.ClientID,
+		Subject:           in.Subject,
+		ObfuscatedSubject: in.ObfuscatedSubject,
+		ExpiresAt:         expires,
+		IssuedAt:          issued,
+		NotBefore:         issued,
+		Audience:          list(in.Audience),
+		Issuer:            in.Issuer,
+		TokenType:         "Bearer",
+		TokenUse:          in.Use,
+		Extra:             in.Extra,
+	}
+}
+
+// times are a token's in Unix seconds, 0 for none.
+func times(in *token.Introspection) (issued, expires int64) {
 	if !in.IssuedAt.IsZero() {
-		out.IssuedAt = in.IssuedAt.Unix()
+		issued = in.IssuedAt.Unix()
 	}
 	if !oauth.IsNever(in.ExpiresAt) {
-		out.ExpiresAt = in.ExpiresAt.Unix()
+		expires = in.ExpiresAt.Unix()
 	}
-	return out
+	return issued, expires
 }
 
 // writeLine answers 200 with v as JSON and a newline, as Hydra's introspection does.

@@ -48,10 +48,8 @@ func newTokenAPI(t testing.TB) *tokenAPI {
 	a.tokens = &token.Service{
 		Store: a.store, Clients: clients, Keys: keys, Sealer: sealer, Now: now, Options: token.Options{Issuer: "https://issuer.test/"},
 	}
-	h := &Handler{Clients: clients, Keys: keys, Tokens: a.tokens, Errors: new(web.Errors)}
 	mux := new(web.Mux)
-	mux.Handle("POST /oauth2/introspect", h.Errors.Handle(web.OAuthErrors, h.handleIntrospect))
-	mux.Handle("POST /oauth2/flush", h.Errors.Handle(web.AdminErrors, h.handleFlush))
+	(&Handler{Clients: clients, Keys: keys, Tokens: a.tokens, Sealer: sealer, Errors: new(web.Errors)}).Routes(mux)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	a.url = server.URL

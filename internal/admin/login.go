@@ -32,11 +32,9 @@ type acceptLoginJSON struct {
 	AMR         []string        `json:"amr"`
 	Context     json.RawMessage `json:"context"`
 	ForcedID    string          `json:"force_subject_identifier"`
+	Extend      bool            `json:"extend_session_lifespan"`
+	Provider    string          `json:"identity_provider_session_id"`
 }
-
-// laterLogin names members that other generations know and that change
-// nothing here.
-var laterLogin = []string{"extend_session_lifespan", "identity_provider_session_id"}
 
 // rejectJSON is contract §4.6.
 type rejectJSON struct {
@@ -52,46 +50,68 @@ type completedJSON struct {
 	RedirectTo string `json:"redirect_to"`
 }
 
-// handleLogin serves GET /oauth2/auth/requests/login/{challenge}.
-func (h *Handler) handleLogin(w http.ResponseWriter, r *http.Request) error {
-	l, err := h.Flows.Login(r.Context(), r.PathValue("challenge"))
+// handleLogin serves GET /oauth2/auth/requests/login.
+func (h *Handler) handleLogin(g *generation, w http.ResponseWriter, r *http.Request) error {
+	challenge, err := g.challenge(r, "login")
 	if err != nil {
+		return err
+	}
+	l, err := h.Flows.Login(r.Context(), challenge)
+	if err != nil {
+		return err
+	}
+	if err := g.late(l.Expired); err != nil {
 		return err
 	}
 	return web.WriteJSON(w, http.StatusOK, loginRequestJSON{
 		Challenge: l.Challenge, RequestedScope: list(l.Request.Scope), RequestedAudience: list(l.Request.Audience),
 		Skip: l.Skip, Subject: l.Subject, OIDCContext: l.Request.OIDC, Client: ClientJSON(l.Client),
-		RequestURL: l.URL, SessionID: idText(l.SessionID),
+		RequestURL: l.URL, SessionID: g.session(l.SessionID, l.Session),
 	})
 }
 
-// handleAcceptLogin serves PUT /oauth2/auth/requests/login/{challenge}/accept.
-func (h *Handler) handleAcceptLogin(w http.ResponseWriter, r *http.Request) error {
-	var in acceptLoginJSON
-	if err := web.DecodeJSON(w, r, &in, web.JSONOptions{RefuseUnknown: true, Known: laterLogin}); err != nil {
-		return err
-	}
-	to, err := h.Flows.AcceptLogin(r.Context(), r.PathValue("challenge"), flow.AcceptLogin{
-		Subject: in.Subject, Remember: in.Remember, RememberFor: in.RememberFor,
-		ACR: in.ACR, AMR: in.AMR, Context: given(in.Context), ForcedID: in.ForcedID,
-	})
-	return completed(w, to, err)
-}
-
-// handleRejectLogin serves PUT /oauth2/auth/requests/login/{challenge}/reject.
-func (h *Handler) handleRejectLogin(w http.ResponseWriter, r *http.Request) error {
-	in, err := decodeReject(w, r)
+// handleAcceptLogin serves PUT /oauth2/auth/requests/login/accept.
+func (h *Handler) handleAcceptLogin(g *generation, w http.ResponseWriter, r *http.Request) error {
+	challenge, err := g.challenge(r, "login")
 	if err != nil {
 		return err
 	}
-	to, err := h.Flows.RejectLogin(r.Context(), r.PathValue("challenge"), in)
+	var in acceptLoginJSON
+	if err := web.DecodeJSON(w, r, &in, g.json()); err != nil {
+		return err
+	}
+	a := g.login
+	a.Subject, a.Remember, a.RememberFor, a.Extend = in.Subject, in.Remember, in.RememberFor, in.Extend
+	a.ACR, a.AMR, a.Context, a.ForcedID, a.IdentityProviderSession = in.ACR, in.AMR, given(in.Context), in.ForcedID, in.Provider
+	to, err := h.Flows.AcceptLogin(r.Context(), challenge, a)
 	return completed(w, to, err)
 }
 
-func decodeReject(w http.ResponseWriter, r *http.Request) (flow.Reject, error) {
+// handleRejectLogin serves PUT /oauth2/auth/requests/login/reject.
+func (h *Handler) handleRejectLogin(g *generation, w http.ResponseWriter, r *http.Request) error {
+	challenge, in, err := g.reject(w, r, "login")
+	if err != nil {
+		return err
+	}
+	to, err := h.Flows.RejectLogin(r.Context(), challenge, in)
+	return completed(w, to, err)
+}
+
+// reject reads the challenge and the words of a rejection. Since v1 one
+// without an error code has a code that names what was rejected.
+func (g *generation) reject(w http.ResponseWriter, r *http.Request, what string) (challenge string, out flow.Reject, err error) {
+	if challenge, err = g.challenge(r, what); err != nil {
+		return "", out, err
+	}
 	var in rejectJSON
-	err := web.DecodeJSON(w, r, &in, web.JSONOptions{RefuseUnknown: true})
-	return flow.Reject{Error: in.Error, Description: in.Description, Hint: in.Hint, Status: in.Status, Debug: in.Debug}, err
+	if err := web.DecodeJSON(w, r, &in, g.json()); err != nil {
+		return "", out, err
+	}
+	if in.Error == "" && g.denied != "" {
+		in.Error = what + g.denied
+	}
+	out = flow.Reject{Error: in.Error, Description: in.Description, Hint: in.Hint, Status: in.Status, Debug: in.Debug, InTime: g.inTime}
+	return challenge, out, nil
 }
 
 func completed(w http.ResponseWriter, to string, err error) error {

@@ -96,11 +96,13 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		return func(h http.Handler) http.Handler { return a.edge(h, port, l, o, errs, metrics) }
 	}
 	adminMux := &web.Mux{}
-	(&admin.Handler{Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Errors: errs}).Routes(adminMux)
-	adminMux.Handle("GET /health/alive", web.Alive())
-	adminMux.Handle("GET /health/ready", web.Ready(store.Ping, true))
-	adminMux.Handle("GET /version", web.Version(o.Version))
-	adminMux.Handle("GET /metrics/prometheus", metrics.handler)
+	(&admin.Handler{Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Sealer: sealer, Errors: errs}).Routes(adminMux)
+	for _, prefix := range []string{"", "/admin"} { // since v2 both spellings exist
+		adminMux.Handle("GET "+prefix+"/health/alive", web.Alive())
+		adminMux.Handle("GET "+prefix+"/health/ready", web.Ready(store.Ping, true))
+		adminMux.Handle("GET "+prefix+"/version", web.Version(o.Version))
+		adminMux.Handle("GET "+prefix+"/metrics/prometheus", metrics.handler)
+	}
 	adminCORS := cors(c.Serve.Admin.CORS)
 	a.admin = edge("admin", c.Serve.Admin)(adminCORS.Plain(adminCORS.SameSite(adminMux, errs)))
 

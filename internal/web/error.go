@@ -28,6 +28,10 @@ const (
 	// BearerErrors is AdminErrors for endpoints that are called with an access
 	// token: WWW-Authenticate tells the reason (RFC 6750 §3).
 	BearerErrors
+	// BriefErrors has the members error and error_description alone; the hint
+	// and, if shared, the cause are part of the description (later-generations
+	// §1.2, row 34).
+	BriefErrors
 )
 
 // Errors writes errors. The zero value is ready for use.
@@ -120,6 +124,12 @@ type oauthError struct {
 	Debug       string `json:"error_debug,omitempty"`
 }
 
+// briefError is RFC 6749 §5.2 without anything else.
+type briefError struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+}
+
 // Write answers with the error. Nobody may store the answer. The kind and the
 // cause go to the request's log line.
 func (e *Errors) Write(w http.ResponseWriter, r *http.Request, style Style, err error) {
@@ -151,6 +161,14 @@ func (e *Errors) Write(w http.ResponseWriter, r *http.Request, style Style, err 
 		return
 	case BearerErrors:
 		e.challengeBearer(h, r, oauth.KindOf(err), status, description)
+	case BriefErrors:
+		for _, more := range []string{hint, debug} {
+			if more != "" {
+				description += " " + more
+			}
+		}
+		writeJSON(w, status, "application/json", briefError{code, description}, "\n")
+		return
 	case AdminErrors:
 	}
 	writeJSON(w, status, "application/json",
