@@ -156,6 +156,9 @@ type OAuth2 struct {
 	DefaultGrantAllowedScope bool
 	RotationGracePeriod      time.Duration
 	RotationGraceReuseCount  int
+	AssertionJTIOptional     bool
+	AssertionIATOptional     bool
+	AssertionMaxTTL          time.Duration
 }
 
 // OIDC holds OpenID Connect options.

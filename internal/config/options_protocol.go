@@ -149,6 +149,19 @@ var oauth2Options = []option{
 		bind: func(c *Config) any { return &c.OAuth2.RotationGraceReuseCount }, check: between(0, 1000),
 	},
 	{
+		Key: "oauth2.grant.jwt.jti_optional", Default: "false",
+		Doc: "Take assertions of the JWT bearer grant (RFC 7523) without `jti`. Such an assertion can be used any number of times until it expires.", bind: func(c *Config) any { return &c.OAuth2.AssertionJTIOptional },
+	},
+	{
+		Key: "oauth2.grant.jwt.iat_optional", Default: "false",
+		Doc: "Take assertions of the JWT bearer grant without `iat`.", bind: func(c *Config) any { return &c.OAuth2.AssertionIATOptional },
+	},
+	{
+		Key: "oauth2.grant.jwt.max_ttl", Default: "720h",
+		Doc:     "How long an assertion of the JWT bearer grant may live, from its `iat` to its `exp`.",
+		Allowed: "a duration from 1s to 8760h", bind: func(c *Config) any { return &c.OAuth2.AssertionMaxTTL }, check: lasting(time.Second, 365*day),
+	},
+	{
 		Key: "oauth2.client_credentials.default_grant_allowed_scope", Default: "false",
 		Doc: "Give a client-credentials token all scopes of its client if the request names none.", bind: func(c *Config) any { return &c.OAuth2.DefaultGrantAllowedScope },
 	},

@@ -36,16 +36,17 @@ const (
 
 	// Codes that are not registered anywhere; Hydra's clients know them.
 
-	InvalidState        Kind = "invalid_state"          // state shorter than the option demands
-	InsufficientEntropy Kind = "insufficient_entropy"   // nonce shorter than the option demands
-	RequestUnauthorized Kind = "request_unauthorized"   // 401: no or a dead token, an expired flow
-	RequestForbidden    Kind = "request_forbidden"      // 403: this browser may not continue the flow
-	TokenExpired        Kind = "token_expired"          // 401 at userinfo
-	NotFound            Kind = "not_found"              // 404 on the admin API
-	Conflict            Kind = "conflict"               // 409: the id exists, or the challenge was handled
-	Gone                Kind = "gone"                   // 410: handled, in the later generations
-	TooLarge            Kind = "request_too_large"      // 413
-	UnsupportedMedia    Kind = "unsupported_media_type" // 415
+	InvalidState        Kind = "invalid_state"              // state shorter than the option demands
+	InsufficientEntropy Kind = "insufficient_entropy"       // nonce shorter than the option demands
+	RequestUnauthorized Kind = "request_unauthorized"       // 401: no or a dead token, an expired flow
+	RequestForbidden    Kind = "request_forbidden"          // 403: this browser may not continue the flow
+	TokenExpired        Kind = "token_expired"              // 401 at userinfo
+	MissingParameter    Kind = "missing_required_parameter" // 400 on the trust API
+	NotFound            Kind = "not_found"                  // 404 on the admin API
+	Conflict            Kind = "conflict"                   // 409: the id exists, or the challenge was handled
+	Gone                Kind = "gone"                       // 410: handled, in the later generations
+	TooLarge            Kind = "request_too_large"          // 413
+	UnsupportedMedia    Kind = "unsupported_media_type"     // 415
 )
 
 func (k Kind) Error() string { return string(k) }

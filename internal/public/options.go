@@ -48,7 +48,7 @@ var (
 	claimsKnown   = []string{"sub"}
 	responseTypes = []string{"code"}
 	responseModes = []string{"query", "fragment"}
-	grantTypes    = []string{oauth.GrantAuthorizationCode, oauth.GrantClientCredentials, oauth.GrantRefreshToken}
+	grantTypes    = []string{oauth.GrantAuthorizationCode, oauth.GrantClientCredentials, oauth.GrantRefreshToken, oauth.GrantJWTBearer}
 	authMethods   = []string{oauth.AuthSecretPost, oauth.AuthSecretBasic, oauth.AuthPrivateKeyJWT, oauth.AuthNone}
 	authAlgs      = key.AssertionAlgs()
 )

@@ -55,6 +55,10 @@ func tokenOptions(c *config.Config) token.Options {
 		ScopeStrategy:            scopes(c),
 		DefaultGrantAllowedScope: c.OAuth2.DefaultGrantAllowedScope,
 		UserinfoRequiresOpenID:   c.OAuth2.UserinfoRequiresOpenID,
+		AssertionAudiences:       []string{c.URLs.Issuer, tokenURL(c)},
+		AssertionMaxTTL:          c.OAuth2.AssertionMaxTTL,
+		AssertionJTIOptional:     c.OAuth2.AssertionJTIOptional,
+		AssertionIATOptional:     c.OAuth2.AssertionIATOptional,
 	}
 }
 

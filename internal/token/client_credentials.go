@@ -41,16 +41,13 @@ func (s *Service) clientCredentials(ctx context.Context, r request) (*Response, 
 	if err := checkGrantType(r.client, oauth.GrantClientCredentials); err != nil {
 		return nil, err
 	}
-	if s.BeforeSpend != nil {
-		if err := s.BeforeSpend(ctx, &Payout{GrantType: oauth.GrantClientCredentials, Client: r.client, Data: &oauth.GrantData{
-			Subject: r.client.ID, RequestedScope: scope, RequestedAudience: audience, GrantedScope: scope, GrantedAudience: audience,
-		}}); err != nil {
-			return nil, err
-		}
-	}
 
 	lifetime := s.Options.lifespans(r.client.Lifespans.ClientCredentialsAccess, nil, nil).access
-	value, err := s.machineToken(ctx, r, scope, audience, lifetime)
+	m := machine{scope: scope, audience: audience, lifetime: lifetime}
+	if err := s.askMachine(ctx, r, oauth.GrantClientCredentials, &m); err != nil {
+		return nil, err
+	}
+	value, err := s.machineToken(ctx, r, m)
 	if err != nil {
 		return nil, err
 	}
@@ -62,20 +59,46 @@ func (s *Service) clientCredentials(ctx context.Context, r request) (*Response, 
 	}, nil
 }
 
-func (s *Service) machineToken(ctx context.Context, r request, scope, audience []string, lifetime time.Duration) (oauth.Secret, error) {
+// machine is what an access token without a row says.
+type machine struct {
+	subject         string // empty: the client itself
+	scope, audience []string
+	lifetime        time.Duration
+}
+
+// askMachine lets BeforeSpend have its say.
+func (s *Service) askMachine(ctx context.Context, r request, grantType string, m *machine) error {
+	if s.BeforeSpend == nil {
+		return nil
+	}
+	return s.BeforeSpend(ctx, &Payout{GrantType: grantType, Client: r.client, Data: &oauth.GrantData{
+		Subject: m.holder(r.client), RequestedScope: m.scope, RequestedAudience: m.audience, GrantedScope: m.scope, GrantedAudience: m.audience,
+	}})
+}
+
+// holder is the sub of the token: without a subject the client.
+func (m *machine) holder(c *oauth.Client) string {
+	if m.subject == "" {
+		return c.ID
+	}
+	return m.subject
+}
+
+func (s *Service) machineToken(ctx context.Context, r request, m machine) (oauth.Secret, error) {
 	value, err := s.Sealer.Seal(secret.Machine, encodeMachine(machinePayload{
 		ClientUID: r.client.UID,
 		Epoch:     r.client.Epoch,
-		Scope:     scope,
-		Audience:  audience,
+		Subject:   m.subject,
+		Scope:     m.scope,
+		Audience:  m.audience,
 		Issued:    r.now.Unix(),
-		Lifetime:  int64(lifetime / time.Second),
+		Lifetime:  int64(m.lifetime / time.Second),
 	}))
 	if err != nil {
 		return "", err
 	}
 	if len(value) > maxMachineToken {
-		return "", oauth.InvalidScope.Hint("The requested scopes and audiences are too long for one access token.")
+		return "", oauth.InvalidScope.Hint("Subject, scopes and audiences are too long for one access token.")
 	}
 	if s.Options.strategy(r.client) != strategyJWT {
 		return oauth.Secret(value), nil
@@ -85,8 +108,8 @@ func (s *Service) machineToken(ctx context.Context, r request, scope, audience [
 		return "", err
 	}
 	return s.signAccess(ctx, accessClaims{
-		client: r.client, jti: jti, subject: r.client.ID, scope: scope, audience: audience,
-		issued: r.now, lifetime: lifetime,
+		client: r.client, jti: jti, subject: m.holder(r.client), scope: m.scope, audience: m.audience,
+		issued: r.now, lifetime: m.lifetime,
 	})
 }
 

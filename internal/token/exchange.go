@@ -20,6 +20,7 @@ var grantTypes = map[string]func(*Service, context.Context, request) (*Response,
 	oauth.GrantAuthorizationCode: (*Service).authorizationCode, // RFC 6749 §4.1.3
 	oauth.GrantRefreshToken:      (*Service).refreshToken,      // RFC 6749 §6
 	oauth.GrantClientCredentials: (*Service).clientCredentials, // RFC 6749 §4.4
+	oauth.GrantJWTBearer:         (*Service).jwtBearer,         // RFC 7523 §2.1
 }
 
 // Exchange answers a token request of a client that has been authenticated.

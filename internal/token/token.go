@@ -26,6 +26,8 @@ const (
 type Store interface {
 	oauth.Grants
 	oauth.RevokedTokens
+	oauth.TrustedIssuers
+	oauth.Replays
 	oauth.Purger
 	oauth.Leases
 	RaiseEpoch(ctx context.Context, clientID string) error
@@ -56,7 +58,7 @@ type Service struct {
 type Payout struct {
 	GrantType string
 	Client    *oauth.Client
-	Grant     *oauth.Grant // nil for client credentials
+	Grant     *oauth.Grant // nil for client credentials and JWT bearer
 	Data      *oauth.GrantData
 }
 
@@ -89,6 +91,14 @@ type Options struct {
 	ScopeStrategy            oauth.ScopeStrategy // wildcard
 	DefaultGrantAllowedScope bool                // client credentials without scope get all the client's scopes
 	UserinfoRequiresOpenID   bool
+
+	// Assertions of the JWT bearer grant (RFC 7523): whom they may address,
+	// which is this server's issuer and token endpoint, how long they may live
+	// (720 hours), and which claims may be missing.
+	AssertionAudiences   []string
+	AssertionMaxTTL      time.Duration
+	AssertionJTIOptional bool
+	AssertionIATOptional bool
 
 	// MaxRevoked is how many single tokens of a client may be listed as
 	// revoked before all its access tokens are ended instead. 1000.

@@ -53,6 +53,7 @@ var kinds = map[oauth.Kind]kindText{
 		"Start over; this browser or client may not continue what it began."},
 	oauth.TokenExpired: {http.StatusUnauthorized, "The token has expired.",
 		"Get a new token and try again."},
+	oauth.MissingParameter: {http.StatusBadRequest, "The request lacks a member that is required, or has two that exclude each other.", ""},
 	oauth.NotFound:         {http.StatusNotFound, "The requested resource does not exist.", ""},
 	oauth.Conflict:         {http.StatusConflict, "The resource exists already, or was changed or handled meanwhile.", ""},
 	oauth.Gone:             {http.StatusGone, "The resource was handled before and is gone.", ""},
