@@ -32,6 +32,7 @@ func (h *Handler) Routes(mux *web.Mux) {
 	h.routesRC(mux)
 	h.routesV1(mux)
 	h.routesV2(mux)
+	h.routesDevice(mux)
 	for pattern, f := range h.trustRoutes() {
 		mux.Handle(pattern, h.Errors.Handle(web.AdminErrors, uncached(f)))
 	}

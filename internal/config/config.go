@@ -121,6 +121,9 @@ type URLs struct {
 	Consent    string
 	Error      string
 	PostLogout string
+
+	DeviceVerification string
+	DeviceSuccess      string
 }
 
 // TTL holds lifetimes.
@@ -130,6 +133,7 @@ type TTL struct {
 	AccessToken           time.Duration
 	IDToken               time.Duration
 	AuthCode              time.Duration
+	DeviceUserCode        time.Duration
 	RefreshToken          time.Duration // Forever: never expires
 }
 
@@ -159,6 +163,10 @@ type OAuth2 struct {
 	AssertionJTIOptional     bool
 	AssertionIATOptional     bool
 	AssertionMaxTTL          time.Duration
+	DevicePollingInterval    time.Duration
+	UserCodePreset           string
+	UserCodeLength           int    // 0: the preset's
+	UserCodeCharacters       string // "": the preset's
 }
 
 // OIDC holds OpenID Connect options.
@@ -176,6 +184,7 @@ type WebFinger struct {
 	AuthURL         string
 	RegistrationURL string
 	UserinfoURL     string
+	DeviceURL       string
 	SupportedClaims []string
 	SupportedScopes []string
 }

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 const (
 	day    = 24 * time.Hour
@@ -31,6 +34,8 @@ var urlOptions = []option{
 	page("urls.login", "OAUTH2_LOGIN_URL", "Login app, which gets `login_challenge`. Empty: a page that says that this must be set; the built-in page in development mode.", func(c *Config) *string { return &c.URLs.Login }),
 	page("urls.consent", "OAUTH2_CONSENT_URL", "Consent app, which gets `consent_challenge`. Empty: as `urls.login`.", func(c *Config) *string { return &c.URLs.Consent }),
 	page("urls.error", "OAUTH2_ERROR_URL", "Page that shows errors which the client must not learn; gets `error`, `error_description` and `error_hint`. Empty: a built-in page.", func(c *Config) *string { return &c.URLs.Error }),
+	page("urls.device.verification", "", "Page where a person types the code that a device shows; gets `device_challenge`, and `user_code` if the address had it. Empty: as `urls.login`.", func(c *Config) *string { return &c.URLs.DeviceVerification }),
+	page("urls.device.success", "", "Page that says that the device is connected; gets `client_id`. Empty: a built-in page.", func(c *Config) *string { return &c.URLs.DeviceSuccess }),
 	page("urls.post_logout_redirect", "OAUTH2_LOGOUT_REDIRECT_URL", "Where the browser goes after logout, unless the client registered its own. Empty: a built-in page.", func(c *Config) *string { return &c.URLs.PostLogout }),
 }
 
@@ -48,6 +53,7 @@ var ttlOptions = []option{
 	ttl("access_token", "1h", "ACCESS_TOKEN_LIFESPAN", "Lifetime of access tokens.", ageMax, func(c *Config) *time.Duration { return &c.TTL.AccessToken }),
 	ttl("id_token", "1h", "ID_TOKEN_LIFESPAN", "Lifetime of ID tokens.", ageMax, func(c *Config) *time.Duration { return &c.TTL.IDToken }),
 	ttl("auth_code", "10m", "AUTH_CODE_LIFESPAN", "Lifetime of authorization codes.", day, func(c *Config) *time.Duration { return &c.TTL.AuthCode }),
+	ttl("device_user_code", "10m", "", "Lifetime of the codes that a device gets, the one to type and the one to ask with.", day, func(c *Config) *time.Duration { return &c.TTL.DeviceUserCode }),
 	{
 		Key: "ttl.refresh_token", Default: "720h", Env: []string{"REFRESH_TOKEN_LIFESPAN"},
 		Doc: "Lifetime of refresh tokens, counted from each refresh. `-1`: they never expire.", Allowed: "a duration above 0, such as 720h, or -1",
@@ -162,6 +168,32 @@ var oauth2Options = []option{
 		Allowed: "a duration from 1s to 8760h", bind: func(c *Config) any { return &c.OAuth2.AssertionMaxTTL }, check: lasting(time.Second, 365*day),
 	},
 	{
+		Key: "oauth2.device_authorization.token_polling_interval", Default: "5s",
+		Doc:     "How long a device waits between two requests at the token endpoint. One that does not is told to slow down.",
+		Allowed: "a duration from 1s to 1m", bind: func(c *Config) any { return &c.OAuth2.DevicePollingInterval }, check: lasting(time.Second, time.Minute),
+	},
+	{
+		Key: "oauth2.device_authorization.user_code.entropy_preset", Default: "high",
+		Doc:     "Codes that people type: 8 letters and digits that are not mistaken for others, 8 letters, or 9 digits. Case, dashes and spaces do not count when a code is typed.",
+		Allowed: "`high`, `medium` or `low`", bind: func(c *Config) any { return &c.OAuth2.UserCodePreset }, check: oneOf("high", "medium", "low"),
+	},
+	{
+		Key: "oauth2.device_authorization.user_code.length", Default: "0",
+		Doc:     "Another length of these codes. 0: the preset's. All codes together must have 20 bits at least, as seven characters out of eight have.",
+		Allowed: "0, or a number from 6 to 32", bind: func(c *Config) any { return &c.OAuth2.UserCodeLength },
+		check: func(v any) error {
+			if *v.(*int) == 0 {
+				return nil
+			}
+			return between(6, 32)(v)
+		},
+	},
+	{
+		Key:     "oauth2.device_authorization.user_code.character_set",
+		Doc:     "Other characters for these codes; small letters count as capitals. Empty: the preset's.",
+		Allowed: "8 or more different letters, digits and ASCII signs except the dash", bind: func(c *Config) any { return &c.OAuth2.UserCodeCharacters }, check: userCodeCharacters,
+	},
+	{
 		Key: "oauth2.client_credentials.default_grant_allowed_scope", Default: "false",
 		Doc: "Give a client-credentials token all scopes of its client if the request names none.", bind: func(c *Config) any { return &c.OAuth2.DefaultGrantAllowedScope },
 	},
@@ -208,6 +240,7 @@ var discoveryOptions = []option{
 	announced("jwks_url", "", "`jwks_uri`", func(c *Config) *string { return &c.WebFinger.JWKSURL }),
 	announced("token_url", "", "`token_endpoint`", func(c *Config) *string { return &c.WebFinger.TokenURL }),
 	announced("auth_url", "", "`authorization_endpoint`", func(c *Config) *string { return &c.WebFinger.AuthURL }),
+	announced("device_authorization_url", "", "`device_authorization_endpoint`", func(c *Config) *string { return &c.WebFinger.DeviceURL }),
 	announced("client_registration_url", "OAUTH2_CLIENT_REGISTRATION_URL", "`registration_endpoint`", func(c *Config) *string { return &c.WebFinger.RegistrationURL }),
 	announced("userinfo_url", "OIDC_DISCOVERY_USERINFO_ENDPOINT", "`userinfo_endpoint`", func(c *Config) *string { return &c.WebFinger.UserinfoURL }),
 	{
@@ -271,4 +304,24 @@ func zeroOr(low, high time.Duration) func(any) error {
 		}
 		return lasting(low, high)(v)
 	}
+}
+
+// userCodeCharacters wants enough characters that can be typed and that stay
+// different when small letters become capitals.
+func userCodeCharacters(v any) error {
+	s := strings.ToUpper(*v.(*string))
+	if s == "" {
+		return nil
+	}
+	different := map[rune]bool{}
+	for _, r := range s {
+		if r <= ' ' || r > '~' || r == '-' {
+			return errNotAllowed
+		}
+		different[r] = true
+	}
+	if len(different) < 8 {
+		return errNotAllowed
+	}
+	return nil
 }

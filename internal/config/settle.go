@@ -23,6 +23,7 @@ func (c *Config) settle() []error {
 		func() error { return c.settleTLS("admin", &c.Serve.Admin) },
 		c.settleIssuer,
 		c.settlePairwise,
+		c.settleUserCodes,
 		c.settlePorts,
 	} {
 		if err := step(); err != nil {
@@ -34,6 +35,15 @@ func (c *Config) settle() []error {
 	c.settleCookies()
 	c.settleFetch()
 	return problems
+}
+
+// settleUserCodes refuses codes that could be guessed in the time they live.
+func (c *Config) settleUserCodes() error {
+	o := &c.OAuth2
+	if oauth.UserCodesOf(o.UserCodePreset, o.UserCodeCharacters, o.UserCodeLength).Bits() < 20 {
+		return problem{key: "oauth2.device_authorization.user_code.length", what: "makes codes that are too easy to guess with this character_set: make them longer"}
+	}
+	return nil
 }
 
 func (c *Config) warn(format string, args ...any) {

@@ -157,11 +157,14 @@ func appendRequest(w *writer, f *oauth.Flow) {
 	w.fixed(f.CookieHash[:])
 	w.text(f.Query)
 	w.bytes(f.HintClaims)
-	w.flags(f.Had != nil)
+	w.flags(f.Had != nil, f.ForDevice())
 	if f.Had != nil {
 		w.fixed(f.Had.SessionID[:])
 		w.text(f.Had.Subject)
 		w.time(f.Had.AuthTime)
+	}
+	if f.ForDevice() {
+		w.time(f.DeviceUntil)
 	}
 }
 
@@ -176,11 +179,15 @@ func readRequest(r *reader, f *oauth.Flow) {
 	r.fixed(f.CookieHash[:])
 	f.Query = r.text()
 	f.HintClaims = r.bytes()
-	if r.flags(1)[0] {
+	has := r.flags(2)
+	if has[0] {
 		f.Had = new(oauth.RememberedLogin)
 		r.fixed(f.Had.SessionID[:])
 		f.Had.Subject = r.text()
 		f.Had.AuthTime = r.time()
+	}
+	if has[1] {
+		f.DeviceUntil = r.time()
 	}
 }
 

@@ -137,17 +137,17 @@ func (s *Service) grant(c *carried, req *oauth.Request, a AcceptConsent, now tim
 		flowEnd = now
 	}
 	g := &oauth.Grant{
-		ID: id, ClientUID: c.ClientUID, Kind: oauth.ConsentGrant,
+		ID: id, ClientUID: c.ClientUID, Kind: kindOf(&c.Flow),
 		SubjectKey: s.subjectKey(c.Login.Subject), SessionID: c.Login.Session,
 		Parent: c.Login.Parent, Skip: !c.Login.Parent.IsZero(),
-		RequestedAt: c.RequestedAt, HandledAt: now, FlowExpiresAt: flowEnd, CodeExpiresAt: flowEnd.Add(s.Options.CodeTTL),
+		RequestedAt: c.RequestedAt, HandledAt: now, FlowExpiresAt: flowEnd, CodeExpiresAt: codeUntil(&c.Flow, flowEnd.Add(s.Options.CodeTTL)),
 		OpID: oauth.ID(secret.NewID()),
 	}
 	if a.Remember && !g.Skip {
 		g.RememberKey = s.rememberKey(c.ClientUID, c.Login.Subject)
 		g.ConsentUntil = rememberUntil(c.RequestedAt, a.RememberFor)
 	}
-	g.ExpiresAt = g.CodeExpiresAt // of its values; the consent's own end stands beside it
+	g.ExpiresAt = later(later(g.CodeExpiresAt, flowEnd), c.DeviceUntil) // of its values; the consent's own end stands beside it
 	g.PurgeAt = token.Appointment(later(g.ExpiresAt, g.ConsentUntil), now)
 	data, err := s.Tokens.SealData(id, s.grantData(c, req, a))
 	g.Data = data

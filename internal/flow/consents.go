@@ -82,7 +82,7 @@ func (s *Service) consentSession(ctx context.Context, row *oauth.GrantRow) (*Con
 		return nil, err
 	}
 	// A request that today's rules would refuse is still what was consented to.
-	req, _ := s.read(client, c.Query)
+	req, _ := s.readFlow(client, &c.Flow)
 	req.OIDC.IDTokenHintClaims = c.HintClaims
 	challenge := s.again(secret.ConsentChallenge, c.consent, c.later(false))
 	handled := row.HandledAt

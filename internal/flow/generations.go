@@ -47,13 +47,16 @@ func otherUser(f *oauth.Flow, a AcceptLogin) bool {
 
 // loginAgain is the flow's request once more, now with a login that must be
 // shown (OpenID Connect Core §3.1.2.1, prompt).
-func (s *Service) loginAgain(f *oauth.Flow) string {
+func (s *Service) loginAgain(ctx context.Context, f *oauth.Flow) (string, error) {
+	if f.ForDevice() {
+		return s.deviceLoginAgain(ctx, f)
+	}
 	pairs := slices.DeleteFunc(strings.Split(f.Query, "&"), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		return pair == "" || err == nil && name == "prompt"
 	})
-	return s.authURL() + "?" + strings.Join(append(pairs, "prompt=login"), "&")
+	return s.authURL() + "?" + strings.Join(append(pairs, "prompt=login"), "&"), nil
 }
 
 // session is the login session of the flow: the remembered one, or the one

@@ -115,7 +115,7 @@ func (s *Service) request(ctx context.Context, f *oauth.Flow) (*oauth.Client, oa
 	if err != nil {
 		return nil, oauth.Request{}, err
 	}
-	req, err := s.read(client, f.Query)
+	req, err := s.readFlow(client, f)
 	req.OIDC.IDTokenHintClaims = f.HintClaims
 	return client, req, err
 }
@@ -132,7 +132,10 @@ func (s *Service) AcceptLogin(ctx context.Context, challenge string, a AcceptLog
 		return "", err
 	}
 	if otherUser(&c.Flow, a) {
-		return s.loginAgain(&c.Flow), s.open(ctx, &c.Flow)
+		if err := s.open(ctx, &c.Flow); err != nil {
+			return "", err
+		}
+		return s.loginAgain(ctx, &c.Flow)
 	}
 	if err := checkAcceptLogin(&c.Flow, a); err != nil {
 		return "", err
@@ -233,14 +236,14 @@ func (s *Service) covering(f *oauth.Flow, remembered []oauth.Grant) (oauth.ID, e
 	return oauth.ID{}, nil
 }
 
-// verifierURL is where an app must send the browser: the authorization
-// endpoint, with the client and the verifier and nothing else.
+// verifierURL is where an app must send the browser: the endpoint where it
+// began, with the client and the verifier and nothing else.
 func (s *Service) verifierURL(ctx context.Context, k secret.Kind, name string, c *carried) (string, error) {
 	text, _, err := s.seal(ctx, k, c.later(false), c.RequestedAt, func() error { return nil })
 	if err != nil {
 		return "", err
 	}
-	return s.authURL() + "?" + url.Values{"client_id": {c.ClientID}, name: {text}}.Encode(), nil
+	return s.endpoint(&c.Flow) + "?" + url.Values{"client_id": {c.ClientID}, name: {text}}.Encode(), nil
 }
 
 // RejectLogin takes the login app's refusal. Errors as AcceptLogin.

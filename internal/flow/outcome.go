@@ -16,7 +16,8 @@ import (
 
 // Outcome is what the browser is told: where to go, and which cookies change.
 type Outcome struct {
-	// To is where the browser goes, without Params.
+	// To is where the browser goes, without Params. When it is empty nobody but
+	// the user can learn of Err: the flow has no redirect URI.
 	To string
 	// Params go into the query of To, or into its fragment.
 	Params   url.Values
@@ -49,8 +50,12 @@ func (s *Service) response(req *oauth.Request) url.Values {
 	return p
 }
 
-// startOver sends the browser back to the request as the client made it.
+// startOver sends the browser back to the request as the client made it, or to
+// where a user code is typed.
 func (s *Service) startOver(f *oauth.Flow) Outcome {
+	if f.ForDevice() {
+		return Outcome{To: s.deviceURL(), ClearFlows: []string{suffix(f)}}
+	}
 	return Outcome{To: s.requestURL(f), ClearFlows: []string{suffix(f)}}
 }
 

@@ -33,7 +33,7 @@ func (s *Service) Resume(ctx context.Context, params url.Values, b Browser) (Out
 	if err != nil {
 		return Outcome{}, err
 	}
-	req, err := s.read(client, c.Query)
+	req, err := s.readFlow(client, &c.Flow)
 	if err != nil {
 		return Outcome{}, err // the client has changed meanwhile: nothing that it may not have today is sent to it
 	}
@@ -55,7 +55,7 @@ func contradicts(params url.Values, f *oauth.Flow) error {
 	}
 	for name, values := range params {
 		switch name {
-		case "login_verifier", "consent_verifier", "id_token_hint":
+		case "login_verifier", "consent_verifier", "device_verifier", "id_token_hint":
 			continue
 		}
 		if !slices.Equal(values, sealed[name]) {
@@ -216,9 +216,12 @@ func (s *Service) bury(ctx context.Context, f *oauth.Flow, now time.Time) error 
 	if end.Before(now) {
 		end = now
 	}
+	if f.ForDevice() {
+		end = later(end, f.DeviceUntil) // until then it asks
+	}
 	return s.Store.RejectGrant(ctx, &oauth.Grant{
-		ID: f.Seed.GrantID(), ClientUID: f.ClientUID, Kind: oauth.ConsentGrant,
-		RequestedAt: f.RequestedAt, HandledAt: now, FlowExpiresAt: end, CodeExpiresAt: end,
+		ID: f.Seed.GrantID(), ClientUID: f.ClientUID, Kind: kindOf(f),
+		RequestedAt: f.RequestedAt, HandledAt: now, FlowExpiresAt: end, CodeExpiresAt: codeUntil(f, end),
 		EndedAt: now, EndReason: oauth.EndedByRejecter, RevokedAt: now,
 		ExpiresAt: end, PurgeAt: end.Add(lag),
 	}, oauth.ID(secret.NewID()))
@@ -235,6 +238,9 @@ func (s *Service) afterConsent(ctx context.Context, c *carried, _ *oauth.Client,
 		return s.timeOut(&c.Flow, req), nil
 	case c.Denied != nil:
 		return s.afterDenial(ctx, c, req, mine, now)
+	}
+	if c.ForDevice() {
+		return s.connect(ctx, c, now)
 	}
 	row, err := s.Store.Grant(ctx, c.Seed.GrantID())
 	switch {

@@ -15,6 +15,7 @@ type Store interface {
 	oauth.Grants
 	oauth.Sessions
 	oauth.Requests
+	oauth.Devices
 }
 
 // Service runs flows. Its fields are set once, before the first call.
@@ -27,7 +28,8 @@ type Service struct {
 	Now     func() time.Time
 	Observe oauth.Observer
 
-	quota quota // of stored requests that nobody has signed in for
+	quota   quota   // of device authorization requests, and of stored requests that nobody has signed in for
+	guesses guesses // of user codes
 }
 
 // Options are the settings of the front channel. Base URLs have no trailing
@@ -37,6 +39,11 @@ type Options struct {
 	PublicURL  string // where browsers reach this server
 	LoginURL   string // the login app
 	ConsentURL string // the consent app
+
+	DeviceURL     string          // the page where a user code is typed
+	DeviceDoneURL string          // the page that says that the device is connected
+	DeviceCodeTTL time.Duration   // of device and user codes (RFC 8628 §3.2)
+	UserCodes     oauth.UserCodes // how user codes look
 
 	FlowTTL    time.Duration // from the first request to the last (15 to 30 minutes are usual)
 	CodeTTL    time.Duration // of an authorization code (RFC 6749 §4.1.2 recommends 10 minutes at most)
@@ -72,7 +79,15 @@ func (s *Service) authURL() string { return s.Options.PublicURL + "/oauth2/auth"
 
 // requestURL is the request as the client made it, which is also where the
 // browser goes to start over.
-func (s *Service) requestURL(f *oauth.Flow) string { return s.authURL() + "?" + f.Query }
+func (s *Service) requestURL(f *oauth.Flow) string { return s.endpoint(f) + "?" + f.Query }
+
+// endpoint is where the browser comes back to.
+func (s *Service) endpoint(f *oauth.Flow) string {
+	if f.ForDevice() {
+		return s.deviceURL()
+	}
+	return s.authURL()
+}
 
 // subjectKey and rememberKey are what rows are found by; neither can be
 // computed from a dump of the database.

@@ -21,6 +21,9 @@ const (
 	InvalidClient            Kind = "invalid_client"             // RFC 6749 §5.2
 	InvalidGrant             Kind = "invalid_grant"              // RFC 6749 §5.2
 	UnsupportedGrantType     Kind = "unsupported_grant_type"     // RFC 6749 §5.2
+	AuthorizationPending     Kind = "authorization_pending"      // RFC 8628 §3.5
+	SlowDown                 Kind = "slow_down"                  // RFC 8628 §3.5
+	ExpiredToken             Kind = "expired_token"              // RFC 8628 §3.5
 	InvalidToken             Kind = "invalid_token"              // RFC 6750 §3.1
 	InsufficientScope        Kind = "insufficient_scope"         // RFC 6750 §3.1
 	LoginRequired            Kind = "login_required"             // OpenID Connect Core §3.1.2.6

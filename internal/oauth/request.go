@@ -44,6 +44,9 @@ type Flow struct {
 	Query       string   // Request.Query
 	// HintClaims are the claims of a verified id_token_hint, as JSON.
 	HintClaims []byte
+	// DeviceUntil is when the code of the device expires that asked; zero in
+	// any other flow.
+	DeviceUntil time.Time
 	// Had is the remembered login that the browser came with. It is set when
 	// the login app need not ask again.
 	Had *RememberedLogin
@@ -52,6 +55,10 @@ type Flow struct {
 	Consent *Consent // the consent app accepted
 	Denied  *Denied  // one of them refused
 }
+
+// ForDevice reports whether another device waits for what comes of the flow
+// (RFC 8628). There is no redirect URI then.
+func (f *Flow) ForDevice() bool { return !f.DeviceUntil.IsZero() }
 
 // RememberedLogin is a session that vouches for its subject.
 type RememberedLogin struct {

@@ -99,6 +99,10 @@ func (h *Handler) setCookies(w http.ResponseWriter, out flow.Outcome) {
 // redirect sends the browser on, with the response or the error in the query
 // or the fragment (RFC 6749 §4.1.2, §4.1.2.1).
 func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, out flow.Outcome) {
+	if out.To == "" {
+		h.show(w, r, out.Err)
+		return
+	}
 	params := out.Params
 	if out.Err != nil {
 		params = h.errorParams(r, out.Err, params)

@@ -40,6 +40,7 @@ type metadata struct {
 	RevocationEndpoint        string   `json:"revocation_endpoint"`
 	RevocationAuthMethods     []string `json:"revocation_endpoint_auth_methods_supported"`
 	RevocationAuthSigningAlgs []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	DeviceEndpoint            string   `json:"device_authorization_endpoint"`                  // RFC 8628 §4
 	CodeChallengeMethods      []string `json:"code_challenge_methods_supported"`               // RFC 7636
 	ResponseIss               bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
 }
@@ -109,6 +110,7 @@ func (o *Options) metadata(alg string) metadata {
 		RevocationEndpoint:        o.endpoint("", "/oauth2/revoke"),
 		RevocationAuthMethods:     authMethods,
 		RevocationAuthSigningAlgs: authAlgs,
+		DeviceEndpoint:            o.endpoint(o.Announce.Device, "/oauth2/device/auth"),
 		CodeChallengeMethods:      []string{"S256"},
 		ResponseIss:               true,
 	}

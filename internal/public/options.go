@@ -39,6 +39,7 @@ type Endpoints struct {
 	Userinfo      string
 	JWKS          string
 	Registration  string
+	Device        string
 }
 
 // What the endpoints of this server do. Discovery announces it, so a standard
@@ -48,7 +49,7 @@ var (
 	claimsKnown   = []string{"sub"}
 	responseTypes = []string{"code"}
 	responseModes = []string{"query", "fragment"}
-	grantTypes    = []string{oauth.GrantAuthorizationCode, oauth.GrantClientCredentials, oauth.GrantRefreshToken, oauth.GrantJWTBearer}
+	grantTypes    = []string{oauth.GrantAuthorizationCode, oauth.GrantClientCredentials, oauth.GrantRefreshToken, oauth.GrantDeviceCode, oauth.GrantJWTBearer}
 	authMethods   = []string{oauth.AuthSecretPost, oauth.AuthSecretBasic, oauth.AuthPrivateKeyJWT, oauth.AuthNone}
 	authAlgs      = key.AssertionAlgs()
 )

@@ -39,11 +39,13 @@ type Handler struct {
 // call; those that read cookies have none.
 func (h *Handler) Routes(mux *web.Mux) {
 	mux.Handle("GET,POST /oauth2/auth", http.HandlerFunc(h.handleAuthorize))
+	mux.Handle("GET /oauth2/device/verify", http.HandlerFunc(h.handleDeviceVerification))
 	mux.Handle("GET /oauth2/auth/sessions/login/revoke", h.Errors.Handle(web.AdminErrors, h.handleSignOut))
 
 	discovery := h.discovery()
 	for pattern, handler := range map[string]http.Handler{
 		"POST,OPTIONS /oauth2/token":                          h.Errors.Handle(web.OAuthErrors, h.handleToken),
+		"POST,OPTIONS /oauth2/device/auth":                    h.Errors.Handle(web.OAuthErrors, h.handleDeviceAuthorization),
 		"POST,OPTIONS /oauth2/revoke":                         h.Errors.Handle(web.OAuthErrors, h.handleRevoke),
 		"GET,POST,OPTIONS /userinfo":                          h.Errors.Handle(web.BearerErrors, h.handleUserinfo),
 		"GET,OPTIONS /.well-known/openid-configuration":       h.Errors.Handle(web.AdminErrors, discovery),
@@ -54,6 +56,8 @@ func (h *Handler) Routes(mux *web.Mux) {
 	}
 
 	mux.Handle("GET /oauth2/fallbacks/consent", h.Errors.Handle(web.AdminErrors, h.handleFallbackConsent))
+	mux.Handle("GET /oauth2/fallbacks/device", h.Errors.Handle(web.AdminErrors, h.handleFallbackDevice))
+	mux.Handle("GET /oauth2/fallbacks/device/done", h.Errors.Handle(web.AdminErrors, h.handleFallbackDeviceDone))
 	mux.Handle("GET /oauth2/fallbacks/error", h.Errors.Handle(web.AdminErrors, h.handleFallbackError))
 	mux.Handle("GET /oauth2/fallbacks/logout", h.Errors.Handle(web.AdminErrors, h.handleFallbackLogout))
 	mux.Handle("GET /health/alive", web.Alive())

@@ -33,15 +33,18 @@ const secretAlphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123
 
 // ClientSecret returns a random client secret: 26 unreserved characters, 157
 // bits.
-func ClientSecret() string {
+func ClientSecret() string { return Draw(secretAlphabet, 26) }
+
+// Draw returns n random characters of an alphabet of at most 256 single bytes.
+func Draw(alphabet string, n int) string {
 	// Bytes above the largest multiple of the alphabet's length are thrown
 	// away, else the first characters would come up more often.
-	const fair = 256 - 256%len(secretAlphabet)
-	out := make([]byte, 0, 26)
-	for len(out) < cap(out) {
+	fair := 256 - 256%len(alphabet)
+	out := make([]byte, 0, n)
+	for len(out) < n {
 		for _, b := range Bytes(32) {
-			if int(b) < fair && len(out) < cap(out) {
-				out = append(out, secretAlphabet[int(b)%len(secretAlphabet)])
+			if int(b) < fair && len(out) < n {
+				out = append(out, alphabet[int(b)%len(alphabet)])
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -35,5 +36,21 @@ func TestRandomValues(t *testing.T) {
 	}
 	if len(Bytes(0)) != 0 || len(Bytes(33)) != 33 {
 		t.Error("Bytes() has another length")
+	}
+}
+
+func TestDraw(t *testing.T) {
+	t.Parallel()
+	const alphabet = "BCDFGHJK"
+	seen := map[string]bool{}
+	for range 200 {
+		text := Draw(alphabet, 9)
+		if len(text) != 9 || strings.Trim(text, alphabet) != "" {
+			t.Fatalf("Draw() = %q", text)
+		}
+		seen[text] = true
+	}
+	if len(seen) < 199 {
+		t.Errorf("only %d of 200 texts differ", len(seen))
 	}
 }

@@ -21,6 +21,7 @@ var grantTypes = map[string]func(*Service, context.Context, request) (*Response,
 	oauth.GrantRefreshToken:      (*Service).refreshToken,      // RFC 6749 §6
 	oauth.GrantClientCredentials: (*Service).clientCredentials, // RFC 6749 §4.4
 	oauth.GrantJWTBearer:         (*Service).jwtBearer,         // RFC 7523 §2.1
+	oauth.GrantDeviceCode:        (*Service).deviceCode,        // RFC 8628 §3.4
 }
 
 // Exchange answers a token request of a client that has been authenticated.

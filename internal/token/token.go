@@ -52,6 +52,8 @@ type Service struct {
 	// anything is signed or spent. It may change the claims of the Payout's
 	// Data, which is a copy; its error refuses the exchange and burns nothing.
 	BeforeSpend func(ctx context.Context, p *Payout) error
+
+	polls polls // of devices that wait
 }
 
 // Payout is a token response that is about to be made.
@@ -70,6 +72,8 @@ type Options struct {
 	AccessLifespan  time.Duration // 1 hour
 	IDLifespan      time.Duration // 1 hour
 	RefreshLifespan time.Duration // 720 hours; negative: refresh tokens do not expire
+
+	DeviceInterval time.Duration // between two requests of a device that waits; 5 seconds
 
 	// GracePeriod is how long the refresh token before the current one is
 	// still answered, for clients that lost a response; 0 is strict. Public
