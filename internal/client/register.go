@@ -41,6 +41,7 @@ type draft struct {
 var rules = []func(draft) string{
 	idForm,              // RFC 6749 §2.2, §A.1
 	bounds,              // ours: nothing without a limit
+	scopes,              // RFC 6749 §3.3
 	authMethod,          // OpenID Connect Registration §2, token_endpoint_auth_method
 	keysPresent,         // OpenID Connect Core §9, private_key_jwt
 	keysOnce,            // RFC 7591 §2, jwks
@@ -121,6 +122,17 @@ func idForm(d draft) string {
 // plain reports whether a text is valid UTF-8 without control characters.
 func plain(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// scopes holds the scopes, which may be patterns, to the grammar of RFC 6749
+// §3.3: no request could ever have another.
+func scopes(d draft) string {
+	for _, token := range oauth.Fields(d.Scope) {
+		if !oauth.IsScopeToken(token) {
+			return "A scope has visible ASCII characters other than quotation mark and backslash (RFC 6749 §3.3)."
+		}
+	}
+	return ""
 }
 
 func bounds(d draft) string {

@@ -57,6 +57,8 @@ func TestRulesRefuse(t *testing.T) {
 		{"origin without a host", oauth.Client{AllowedCORSOrigins: []string{"https://:443"}}, "", "absolute"},
 		{"sector over http", oauth.Client{SectorIdentifierURI: "http://a.example/s"}, "", "sector_identifier_uri"},
 		{"sector without a host", oauth.Client{SectorIdentifierURI: "https:///s"}, "", "sector_identifier_uri"},
+		{"scope with a quotation mark", oauth.Client{Scope: `read "write`}, "", "RFC 6749 §3.3"},
+		{"scope that turns the direction of text", oauth.Client{Scope: "read \u202ewrite"}, "", "RFC 6749 §3.3"},
 		{"userinfo signed with HS256", oauth.Client{UserinfoSignedAlg: "HS256"}, "", "userinfo_signed_response_alg"},
 		{"redirect with a fragment", oauth.Client{RedirectURIs: []string{"https://a.example/cb#f"}}, "", "fragment"},
 		{"redirect with an empty fragment", oauth.Client{RedirectURIs: []string{"https://a.example/cb#"}}, "", "fragment"},

@@ -213,6 +213,12 @@ func (c *Config) settlePorts() error {
 	return nil
 }
 
+// Loopback reports whether the port listens on the loopback interface alone
+// and no proxy is known to stand before it.
+func (l *Listener) Loopback() bool {
+	return l.Host != "" && local(l.Host) && len(l.TLS.TermFrom) == 0
+}
+
 // private reports whether only this machine, or listed proxies, are answered.
 func (l *Listener) private() bool {
 	return strings.HasPrefix(l.Host, "unix:") || l.Host != "" && local(l.Host) || len(l.TLS.TermFrom) > 0

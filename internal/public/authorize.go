@@ -154,10 +154,10 @@ func encode(params url.Values) string {
 }
 
 // show tells the user. What nobody can mend by starting over is answered at
-// once with its status; the rest goes to the operator's error page.
+// once, with its status; the rest goes to the operator's error page.
 func (h *Handler) show(w http.ResponseWriter, r *http.Request, err error) {
-	if web.StatusOf(err) >= http.StatusInternalServerError {
-		h.Errors.Write(w, r, web.AdminErrors, err)
+	if status := web.StatusOf(err); status >= http.StatusInternalServerError {
+		h.showFault(w, r, status, err)
 		return
 	}
 	params := h.errorParams(r, err, nil)
@@ -169,6 +169,16 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, err error) {
 		sep = "&"
 	}
 	found(w, h.ErrorURL+sep+encode(params))
+}
+
+// showFault shows a fault of the server as a page.
+func (h *Handler) showFault(w http.ResponseWriter, r *http.Request, status int, err error) {
+	web.NoteError(r.Context(), err)
+	web.RetryAfter(w, err)
+	code, description, hint, debug := h.Errors.Describe(err)
+	if err := writePage(w, status, "error", shownError{Error: code, Description: description, Hint: hint, Debug: debug}); err != nil {
+		h.Errors.Write(w, r, web.AdminErrors, err)
+	}
 }
 
 // handleSignOut serves GET /oauth2/auth/sessions/login/revoke: it ends the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -104,7 +105,11 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		adminMux.Handle("GET "+prefix+"/metrics/prometheus", metrics.handler)
 	}
 	adminCORS := cors(c.Serve.Admin.CORS)
-	a.admin = edge("admin", c.Serve.Admin)(adminCORS.Plain(adminCORS.SameSite(adminMux, errs)))
+	adminAPI := adminCORS.Plain(adminCORS.SameSite(adminMux, errs))
+	if c.Serve.Admin.Loopback() {
+		adminAPI = web.LocalHosts(errs, hostname(c.URLs.Admin))(adminAPI)
+	}
+	a.admin = edge("admin", c.Serve.Admin)(adminAPI)
 
 	publicMux := &web.Mux{}
 	publicHandler(c, errs, clients, keys, tokens, flows).Routes(publicMux)
@@ -127,20 +132,19 @@ const signingAlg = "RS256"
 
 // lives bounds how long the values of a kind can live, so that their keys can
 // go. Values of the kinds that are missing may live for ever: a client can
-// have lifespans of its own. The bounds are what the options allow, since the
+// have lifespans of its own, and the list of consents shows each challenge
+// again. The bounds are what the options allow, since the
 // option may have been set to more when the value was made.
 var lives = map[secret.Kind]time.Duration{
-	secret.Code:             48 * time.Hour,
-	secret.LoginChallenge:   24 * time.Hour,
-	secret.LoginVerifier:    24 * time.Hour,
-	secret.ConsentChallenge: 24 * time.Hour,
-	secret.ConsentVerifier:  24 * time.Hour,
-	secret.LogoutChallenge:  24 * time.Hour,
-	secret.LogoutVerifier:   24 * time.Hour,
-	secret.DeviceCode:       48 * time.Hour,
-	secret.DeviceChallenge:  24 * time.Hour,
-	secret.DeviceVerifier:   24 * time.Hour,
-	secret.PageToken:        24 * time.Hour,
+	secret.Code:            48 * time.Hour,
+	secret.LoginVerifier:   24 * time.Hour,
+	secret.ConsentVerifier: 24 * time.Hour,
+	secret.LogoutChallenge: 24 * time.Hour,
+	secret.LogoutVerifier:  24 * time.Hour,
+	secret.DeviceCode:      24 * time.Hour,
+	secret.DeviceChallenge: 24 * time.Hour,
+	secret.DeviceVerifier:  24 * time.Hour,
+	secret.PageToken:       24 * time.Hour,
 }
 
 // orNever turns the option's 0, which means never, into what the ring takes
@@ -150,6 +154,15 @@ func orNever(d time.Duration) time.Duration {
 		return -1
 	}
 	return d
+}
+
+// hostname is the name in a URL that the configuration has checked.
+func hostname(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // edge wraps a port's routes with what every request gets.

@@ -144,11 +144,7 @@ func (e *Errors) Write(w http.ResponseWriter, r *http.Request, style Style, err 
 	code, description, hint, debug := e.Describe(err)
 	NoStore(w)
 	h := w.Header()
-	if x, ok := errors.AsType[*oauth.Error](err); ok && x.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(x.RetryAfter))
-	} else if status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "1")
-	}
+	RetryAfter(w, err)
 	if status == http.StatusRequestEntityTooLarge {
 		h.Set("Connection", "close") // do not read on for the sake of the next request
 	}
@@ -216,4 +212,14 @@ func quotable(s string) string {
 func NoStore(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache")
+}
+
+// RetryAfter tells when to try again, where trying again can help (RFC 9110
+// §10.2.3). The error names the seconds; a 503 that names none takes one.
+func RetryAfter(w http.ResponseWriter, err error) {
+	if x, ok := errors.AsType[*oauth.Error](err); ok && x.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(x.RetryAfter))
+	} else if StatusOf(err) == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
 }

@@ -25,9 +25,38 @@ type Mux struct {
 
 // route is what is registered for one path pattern.
 type route struct {
-	methods map[string]http.Handler
-	any     http.Handler
-	allow   string
+	methods   map[string]http.Handler
+	any       http.Handler
+	allow     string
+	wildcards []string // names of the path's segments that match anything
+}
+
+// http.ServeMux takes a segment that is nothing but an escaped slash for the
+// end of the path. An id may be just that, so such a segment travels through
+// it under a name that no id can have.
+const loneSlash = "\x00/"
+
+// markSlash returns r, or a copy whose path has no segment that is just "%2F".
+func markSlash(r *http.Request) *http.Request {
+	if !strings.Contains(r.URL.RawPath, "/%2") {
+		return r
+	}
+	segments := strings.Split(r.URL.RawPath, "/")
+	for i, s := range segments {
+		if strings.EqualFold(s, "%2F") {
+			segments[i] = "%00%2F"
+		}
+	}
+	raw := strings.Join(segments, "/")
+	plain, err := url.PathUnescape(raw)
+	if err != nil || raw == r.URL.RawPath {
+		return r
+	}
+	out := r.WithContext(r.Context())
+	u := *r.URL
+	u.Path, u.RawPath = plain, raw
+	out.URL = &u
+	return out
 }
 
 // Handle registers a handler for a pattern "METHOD /path/{wildcard}". Several
@@ -40,7 +69,7 @@ func (m *Mux) Handle(pattern string, h http.Handler) {
 	}
 	rt := m.routes[p]
 	if rt == nil {
-		rt = &route{methods: map[string]http.Handler{}}
+		rt = &route{methods: map[string]http.Handler{}, wildcards: wildcards(p)}
 		if m.routes == nil {
 			m.routes = map[string]*route{}
 		}
@@ -66,9 +95,25 @@ func (m *Mux) Handle(pattern string, h http.Handler) {
 	rt.allow = strings.Join(slices.Compact(names), ", ")
 }
 
+// wildcards returns the names in a path pattern.
+func wildcards(pattern string) []string {
+	var names []string
+	for s := range strings.SplitSeq(pattern, "/") {
+		if strings.HasPrefix(s, "{") && s != "{$}" {
+			names = append(names, strings.TrimSuffix(strings.Trim(s, "{}"), "..."))
+		}
+	}
+	return names
+}
+
 // ServeHTTP serves the method that was registered for the path.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	noteRoute(r.Context(), r.Pattern)
+	for _, name := range rt.wildcards {
+		if r.PathValue(name) == loneSlash {
+			r.SetPathValue(name, "/")
+		}
+	}
 	h := rt.methods[r.Method]
 	if h == nil {
 		h = rt.any
@@ -87,12 +132,14 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // ServeHTTP hands the request to the handler of its path.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = markSlash(r)
 	asked := r.URL.EscapedPath()
 	if m.takes(asked, r) {
 		m.mux.ServeHTTP(w, r)
 		return
 	}
 	if p, ok := m.correct(asked); ok {
+		p = strings.ReplaceAll(p, "/%00%2F", "/%2F")
 		if r.URL.RawQuery != "" {
 			p += "?" + r.URL.RawQuery
 		}
