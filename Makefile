@@ -16,10 +16,10 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.dat
 RACE    := ./internal/client/... ./internal/flow/... ./internal/key/... ./internal/secret/... ./internal/server/... ./internal/sqlstore/... ./internal/token/... ./internal/web/...
 FUZZTIME ?= 10s
 
-.PHONY: help dev build example test check fmt vet race unit tools fuzz bench docs verify lint vuln clean
+.PHONY: help dev build example test test-engines check fmt vet race unit tools fuzz bench docs verify lint vuln clean
 
 help: ## Show this list.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
 
 dev: build ## Build and start a server with built-in sign-in pages; data in .data/.
 	@exec $(BIN) serve all --dev --data-dir $(DATA)
@@ -32,6 +32,10 @@ example: build ## Run the example login app and a server that uses it.
 	@examples/login-app/run $(BIN)
 
 test: tools check ## Install what the tests need, then run them all; works offline afterwards.
+
+test-engines: tools ## Run the tests of the whole program on PostgreSQL, then on MariaDB.
+	TEST_ENGINE=PostgreSQL $(GO) test -count=1 -timeout 15m ./internal/server
+	TEST_ENGINE=MariaDB $(GO) test -count=1 -timeout 15m ./internal/server
 
 check: fmt vet race example-test unit ## Run all checks and tests; nothing is installed.
 
@@ -54,12 +58,16 @@ unit:
 	$(GO) test -timeout 15m ./...
 
 # The race detector links C; the tests of the pages drive a real browser; the
-# quickstart page's commands are run as they stand.
+# quickstart page's commands are run as they stand; the store is tested on real
+# database servers, which the tests start themselves.
 tools:
 	@missing=(); \
 	command -v gcc >/dev/null || missing+=(gcc libc6-dev); \
 	command -v curl >/dev/null || missing+=(curl); \
 	command -v chromium >/dev/null || missing+=(chromium); \
+	compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql); \
+	test -x /usr/sbin/mariadbd || missing+=(mariadb-server); \
+	test -x /usr/sbin/pgbouncer || missing+=(pgbouncer); \
 	if [ $${#missing[@]} -gt 0 ]; then \
 		sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
 		echo "installing $${missing[*]}"; \

@@ -409,6 +409,8 @@ func TestRedactDSN(t *testing.T) {
 		"postgres://u:p@ss/w@h:5432/d?sslmode=disable": "postgres://u:[redacted]@h:5432/d?sslmode=disable",
 		"mysql://u:p@tcp(h:3306)/d?parseTime=true":     "mysql://u:[redacted]@tcp(h:3306)/d?parseTime=true",
 		"postgres://h/d?user=u&password=p":             "postgres://h/d?user=u&password=[redacted]",
+		"mysql://u:p?q@r@tcp(h:3306)/d":                "mysql://u:[redacted]@tcp(h:3306)/d",
+		"postgres://u:p@h1:1,h2:2/d?x=1":               "postgres://u:[redacted]@h1:1,h2:2/d?x=1",
 		"something else p@ss":                          "[redacted]",
 	} {
 		if got := RedactDSN(dsn); got != want {

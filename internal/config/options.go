@@ -42,8 +42,10 @@ var storageOptions = []option{
 	{
 		Key: "dsn", Env: []string{"DATABASE_URL"}, Secret: true,
 		Doc: "Where everything is stored. Empty: the SQLite file `hydra.sqlite` in `data_dir`. " +
-			"`sqlite:///path/to/file` names another file; `memory` keeps everything in memory, for `serve all` only.",
-		Allowed: "`memory`, or a URL such as `sqlite:///var/lib/hydra/hydra.sqlite`",
+			"`sqlite:///path/to/file` names another file; `memory` keeps everything in memory, for `serve all` only. " +
+			"`postgres://user:password@host:5432/database` and `mysql://user:password@tcp(host:3306)/database` name a database server; " +
+			"[Databases](operations/databases.md) has their options, such as `max_conns`.",
+		Allowed: "`memory`, or a URL such as `sqlite:///var/lib/hydra/hydra.sqlite` or `postgres://hydra:password@db/hydra`",
 		bind:    func(c *Config) any { return &c.DSN }, check: dataSource,
 	},
 	{

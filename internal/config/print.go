@@ -117,12 +117,13 @@ func RedactDSN(dsn string) string {
 		}
 		return redacted
 	}
-	rest, query, hasQuery := strings.Cut(rest, "?")
+	// A password may hold any character, so it ends at the last @ of all.
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
 		if user, _, ok := strings.Cut(rest[:at], ":"); ok {
 			rest = user + ":" + redacted + rest[at:]
 		}
 	}
+	rest, query, hasQuery := strings.Cut(rest, "?")
 	if !hasQuery {
 		return scheme + "://" + rest
 	}

@@ -50,9 +50,10 @@ type world struct {
 	names atomic.Int64
 }
 
-// newWorld starts a server in memory.
+// newWorld starts a server in memory, or on the engine that TEST_ENGINE names.
 func newWorld(t *testing.T, environ ...string) *world {
 	t.Helper()
+	environ = append(onEngine(t), environ...)
 	w := &world{clock: new(clock), count: new(storetest.Counter)}
 	w.clock.microseconds.Store(time.Now().Truncate(time.Second).UnixMicro())
 	observe := func(ctx context.Context, kind, statement string) {
@@ -61,7 +62,7 @@ func newWorld(t *testing.T, environ ...string) *world {
 		}
 	}
 	i, err := startWith(t, func(o *server.Options) { o.Now, o.Statement = w.clock.Now, observe }, append([]string{
-		"DSN=memory", "OAUTH2_LOGIN_URL=" + loginPage, "OAUTH2_CONSENT_URL=" + consentPage, "OAUTH2_ERROR_URL=" + errorPage,
+		"OAUTH2_LOGIN_URL=" + loginPage, "OAUTH2_CONSENT_URL=" + consentPage, "OAUTH2_ERROR_URL=" + errorPage,
 		"OAUTH2_LOGOUT_REDIRECT_URL=" + goodbyePage, "JANITOR_INTERVAL=0s",
 	}, environ...)...)
 	if err != nil {
