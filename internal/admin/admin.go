@@ -33,9 +33,8 @@ func (h *Handler) Routes(mux *web.Mux) {
 	h.routesV1(mux)
 	h.routesV2(mux)
 	h.routesDevice(mux)
-	for pattern, f := range h.trustRoutes() {
-		mux.Handle(pattern, h.Errors.Handle(web.AdminErrors, uncached(f)))
-	}
+	h.serve(mux, &v1, v1.errors, h.trust())
+	h.serve(mux, &v2, v2.errors, h.trust())
 }
 
 // uncached keeps answers out of every cache: they carry secrets, keys and what

@@ -11,22 +11,16 @@ import (
 	"hydra/internal/web"
 )
 
-// The trust API is the same below /admin, where it moved to.
-const (
-	trustPath      = "/trust/grants/jwt-bearer/issuers"
-	adminTrustPath = "/admin" + trustPath
-)
+const trustPath = "/trust/grants/jwt-bearer/issuers"
 
-// trustRoutes are the operations on trusted issuers, contract §2.3.
-func (h *Handler) trustRoutes() map[string]web.HandlerFunc {
-	routes := map[string]web.HandlerFunc{}
-	for _, path := range []string{trustPath, adminTrustPath} {
-		routes["POST "+path] = h.handleTrust(path)
-		routes["GET "+path] = h.handleTrustedIssuers
-		routes["GET "+path+"/{id}"] = h.handleTrustedIssuer
-		routes["DELETE "+path+"/{id}"] = h.handleDistrust
+// trust are the operations on trusted issuers (RFC 7523), which came with v1.
+func (h *Handler) trust() map[string]operation {
+	return map[string]operation{
+		"POST " + trustPath:             h.handleTrust,
+		"GET " + trustPath:              h.handleTrustedIssuers,
+		"GET " + trustPath + "/{id}":    h.handleTrustedIssuer,
+		"DELETE " + trustPath + "/{id}": h.handleDistrust,
 	}
-	return routes
 }
 
 // trustRequest is the body that makes a trusted issuer.
@@ -66,47 +60,67 @@ func encodeTrust(t *oauth.TrustedIssuer) trustJSON {
 }
 
 // handleTrust serves POST on the list of trusted issuers.
-func (h *Handler) handleTrust(path string) web.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		var body trustRequest
-		if err := web.DecodeJSON(w, r, &body, web.JSONOptions{}); err != nil {
-			return err
-		}
-		if string(body.JWK) == "null" {
-			body.JWK = nil
-		}
-		t := &oauth.TrustedIssuer{
-			Issuer: body.Issuer, Subject: body.Subject, AllowAnySubject: body.AllowAnySubject,
-			Scope: body.Scope, JWK: body.JWK, ExpiresAt: body.ExpiresAt.Truncate(time.Microsecond),
-		}
-		if err := h.Tokens.Trust(r.Context(), t); err != nil {
-			return err
-		}
-		w.Header().Set("Location", path+"/"+uuid(t.ID))
-		return web.WriteJSON(w, http.StatusCreated, encodeTrust(t))
+func (h *Handler) handleTrust(g *generation, w http.ResponseWriter, r *http.Request) error {
+	var body trustRequest
+	if err := web.DecodeJSON(w, r, &body, web.JSONOptions{}); err != nil {
+		return err
 	}
+	if string(body.JWK) == "null" {
+		body.JWK = nil
+	}
+	t := &oauth.TrustedIssuer{
+		Issuer: body.Issuer, Subject: body.Subject, AllowAnySubject: body.AllowAnySubject,
+		Scope: body.Scope, JWK: body.JWK, ExpiresAt: body.ExpiresAt.Truncate(time.Microsecond),
+	}
+	if err := h.Tokens.Trust(r.Context(), t); err != nil {
+		return err
+	}
+	w.Header().Set("Location", g.prefix+trustPath+"/"+uuid(t.ID))
+	return web.WriteJSON(w, http.StatusCreated, encodeTrust(t))
 }
 
-// handleTrustedIssuers serves GET on the list of trusted issuers. The
-// parameter issuer keeps those of one issuer.
-func (h *Handler) handleTrustedIssuers(w http.ResponseWriter, r *http.Request) error {
+// handleTrustedIssuers serves GET on the list of trusted issuers, in the order
+// of their ids. The parameter issuer keeps those of one issuer.
+func (h *Handler) handleTrustedIssuers(g *generation, w http.ResponseWriter, r *http.Request) error {
+	q, err := web.Query(r)
+	if err != nil {
+		return err
+	}
+	issuer := q.Get("issuer")
+	p, err := h.page(g, r, q, "trusted issuers", issuer)
+	if err != nil {
+		return err
+	}
 	answer := []trustJSON{}
-	if offset, limit := page(r); limit > 0 {
-		list, err := h.Tokens.TrustedIssuers(r.Context(), oauth.TrustQuery{
-			Issuer: r.URL.Query().Get("issuer"), Offset: offset, Limit: limit,
-		})
+	var next *place
+	if p.limit > 0 {
+		query := oauth.TrustQuery{Issuer: issuer, Offset: p.offset, Limit: p.limit + 1} // one more tells whether the list goes on
+		if p.from != nil {
+			if query.After, err = oauth.ParseID(p.from.ID); err != nil {
+				return err
+			}
+		}
+		list, err := h.Tokens.TrustedIssuers(r.Context(), query)
 		if err != nil {
 			return err
+		}
+		if len(list) > p.limit {
+			list = list[:p.limit]
+			next = &place{ID: list[p.limit-1].ID.String()}
 		}
 		for _, t := range list {
 			answer = append(answer, encodeTrust(&t))
 		}
 	}
+	err = h.announce(w, r, p, len(answer), next, func() (int, error) { return h.Tokens.CountTrustedIssuers(r.Context(), issuer) })
+	if err != nil {
+		return err
+	}
 	return web.WriteJSON(w, http.StatusOK, answer)
 }
 
 // handleTrustedIssuer serves GET on one trusted issuer.
-func (h *Handler) handleTrustedIssuer(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) handleTrustedIssuer(_ *generation, w http.ResponseWriter, r *http.Request) error {
 	id, err := trustID(r)
 	if err != nil {
 		return err
@@ -119,7 +133,7 @@ func (h *Handler) handleTrustedIssuer(w http.ResponseWriter, r *http.Request) er
 }
 
 // handleDistrust serves DELETE on one trusted issuer.
-func (h *Handler) handleDistrust(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) handleDistrust(_ *generation, w http.ResponseWriter, r *http.Request) error {
 	id, err := trustID(r)
 	if err != nil {
 		return err

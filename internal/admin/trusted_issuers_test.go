@@ -73,6 +73,24 @@ func TestTrustedIssuers(t *testing.T) {
 			}
 		}
 
+		// By place, each is shown once.
+		link := path + "?page_size=1"
+		for _, last := range []bool{false, true} {
+			page := a.call("GET", link, "").is(200)
+			var list []struct{ Issuer string }
+			if err := json.Unmarshal(page.body, &list); err != nil || len(list) != 1 {
+				t.Fatalf("%s lists %s, %v", link, page.body, err)
+			}
+			_, next, more := strings.Cut(page.header.Get("Link"), ",<")
+			if more == last {
+				t.Fatalf("%s links to %q", link, page.header.Get("Link"))
+			}
+			link, _, _ = strings.Cut(next, ">")
+		}
+		if by := a.call("GET", path+"?limit=1", "").is(200); by.header.Get("X-Total-Count") != "2" {
+			t.Errorf("by offset: %v", by.header)
+		}
+
 		a.call("DELETE", path+"/"+id, "").is(204)
 		for _, unknown := range []string{id, strings.ToUpper(id), strings.ReplaceAll(id, "-", ""), "x", "00000000-0000-0000-0000-000000000000"} {
 			a.call("GET", path+"/"+unknown, "").is(404)

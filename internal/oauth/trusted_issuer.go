@@ -40,6 +40,9 @@ type TrustedIssuers interface {
 	TrustedIssuer(ctx context.Context, id ID) (*TrustedIssuer, error)
 	// TrustedIssuers lists them in the order of their ids.
 	TrustedIssuers(ctx context.Context, q TrustQuery) ([]TrustedIssuer, error)
+	// CountTrustedIssuers returns how many an issuer has; an empty name stands
+	// for all issuers.
+	CountTrustedIssuers(ctx context.Context, issuer string) (int, error)
 	// TrustedFor returns at most limit rows that have not expired at now and
 	// that let the issuer speak for the subject, with the key of that kid or,
 	// when kid is empty, with any; those for this very subject come first.

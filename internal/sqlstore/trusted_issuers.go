@@ -22,6 +22,8 @@ const (
 	listTrusted     = `SELECT ` + trustColumns + ` FROM trusted_issuers t WHERE t.id > ? ORDER BY t.id LIMIT ? OFFSET ?`
 	listTrustedOf   = `SELECT ` + trustColumns + ` FROM trusted_issuers t
 		WHERE t.issuer_key = ? AND t.id > ? ORDER BY t.id LIMIT ? OFFSET ?`
+	countTrusted   = `SELECT COUNT(*) FROM trusted_issuers`
+	countTrustedOf = `SELECT COUNT(*) FROM trusted_issuers t WHERE t.issuer_key = ?`
 	// selectTrustedFor looks at the rows for the subject and at those for any.
 	selectTrustedFor = `SELECT ` + trustColumns + ` FROM trusted_issuers t
 		WHERE t.issuer_key = ? AND t.subject_key IN (?, ?) AND (? = 0 OR t.kid_key = ?) AND t.expires_at > ?
@@ -89,6 +91,15 @@ func (s *Store) TrustedIssuers(ctx context.Context, q oauth.TrustQuery) ([]oauth
 		return all(ctx, s, scanTrusted, listTrusted, q.After[:], max(q.Limit, 0), max(q.Offset, 0))
 	}
 	return all(ctx, s, scanTrusted, listTrustedOf, nameKey(q.Issuer), q.After[:], max(q.Limit, 0), max(q.Offset, 0))
+}
+
+// CountTrustedIssuers returns how many an issuer has; an empty name stands for
+// all issuers.
+func (s *Store) CountTrustedIssuers(ctx context.Context, issuer string) (int, error) {
+	if issuer == "" {
+		return s.number(ctx, countTrusted)
+	}
+	return s.number(ctx, countTrustedOf, nameKey(issuer))
 }
 
 // TrustedFor returns the rows that have not expired at now and that let the

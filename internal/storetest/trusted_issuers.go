@@ -140,6 +140,11 @@ func trustList(t *testing.T, f *fixture) {
 		must(t, err)
 		wantSame(t, test.name, trustIDs(got), append([]oauth.ID(nil), test.want...))
 	}
+	for issuer, want := range map[string]int{"": 5, "https://one.test": 3, "https://two.test": 2, "https://one.tes": 0} {
+		if n, err := f.CountTrustedIssuers(t.Context(), issuer); n != want || err != nil {
+			t.Errorf("CountTrustedIssuers(%q) = %d, %v, want %d", issuer, n, err, want)
+		}
+	}
 }
 
 func trustDeleted(t *testing.T, f *fixture) {

@@ -90,6 +90,11 @@ func (s *Service) TrustedIssuers(ctx context.Context, q oauth.TrustQuery) ([]oau
 	return s.Store.TrustedIssuers(ctx, q)
 }
 
+// CountTrustedIssuers returns how many an issuer has, or all have.
+func (s *Service) CountTrustedIssuers(ctx context.Context, issuer string) (int, error) {
+	return s.Store.CountTrustedIssuers(ctx, issuer)
+}
+
 // Distrust refuses the assertions of a trusted issuer from now on. Access
 // tokens that they bought live until they expire. oauth.NotFound.
 func (s *Service) Distrust(ctx context.Context, id oauth.ID) error {
