@@ -21,11 +21,9 @@ type payout struct {
 	narrow     *subset  // the same, as a subset of the Grant's
 	nonce      string   // of the ID token; refreshed ones have none
 	life       lifespans
-	generation int64     // of the tokens
-	rotation   [8]byte   // of the refresh token
-	refresh    bool      // one is paid out
-	refreshEnd time.Time // of a refresh token that exists already
-	floor      int64
+	generation int64   // of the tokens
+	rotation   [8]byte // of the refresh token
+	refresh    bool    // one is paid out
 }
 
 // pay makes the whole answer: nothing is left that could fail once the code

@@ -34,7 +34,6 @@ type event struct {
 	route  string
 	kind   string
 	cause  string
-	level  slog.Level
 	attrs  []slog.Attr
 	failed bool
 }
