@@ -29,7 +29,7 @@ func (h *Handler) handleConsents(g *generation, w http.ResponseWriter, r *http.R
 		return err
 	}
 	if id := q.Get("login_session_id"); id != "" {
-		if query.Session, err = oauth.ParseID(id); err != nil {
+		if query.Session, err = oauth.ParseID(id); err != nil || query.Session.IsZero() {
 			// Nothing belongs to a session that cannot be.
 			return web.WriteJSON(w, http.StatusOK, []consentSessionJSON{})
 		}
