@@ -219,7 +219,7 @@ func withPages(c *config.Config, pages, api http.Handler) http.Handler {
 	for _, p := range ui.Patterns() {
 		mux.Handle(p, pages)
 	}
-	for path, configured := range map[string]string{"/dev/login": c.URLs.Login, "/dev/consent": c.URLs.Consent} {
+	for path, configured := range map[string]string{"/dev/login": c.URLs.Login, "/dev/consent": c.URLs.Consent, "/dev/device": c.URLs.DeviceVerification} {
 		if configured != "" {
 			mux.Handle(path, api)
 		}

@@ -150,8 +150,8 @@ func (u *UI) otherSubject(requestURL string) string {
 		return ""
 	}
 	q := r.Query()
-	if q.Get("client_id") == "" {
-		return ""
+	if q.Get("client_id") == "" || r.Path != u.base+"/oauth2/auth" {
+		return "" // a device's user code cannot be typed twice
 	}
 	q.Set("prompt", strings.TrimSpace("login "+strings.ReplaceAll(q.Get("prompt"), "login", "")))
 	r.RawQuery = q.Encode()

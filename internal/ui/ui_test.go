@@ -30,9 +30,11 @@ func TestPagesShowForeignTextAsText(t *testing.T) {
 	}}
 	consent := consentRequest{Subject: evil, Client: request.Client, Scope: []string{evil}, Audience: []string{evil}}
 	for name, data := range map[string]any{
-		"login":      loginView{view: u.view(), Challenge: evil, Request: request, People: people, Typed: evil, Problem: evil},
-		"login_skip": loginView{view: u.view(), Challenge: evil, Request: request, Other: "javascript:alert(1)"},
-		"consent":    consentView{view: u.view(), Challenge: evil, Request: consent, Scopes: []scopeChoice{{evil, evil}}},
+		"login":          loginView{view: u.view(), Challenge: evil, Request: request, People: people, Typed: evil, Problem: evil},
+		"login_skip":     loginView{view: u.view(), Challenge: evil, Request: request, Other: "javascript:alert(1)"},
+		"consent":        consentView{view: u.view(), Challenge: evil, Request: consent, Scopes: []scopeChoice{{evil, evil}}},
+		"device":         deviceView{view: u.view(), Challenge: evil, Code: evil, Problem: evil},
+		"device_confirm": deviceView{view: u.view(), Challenge: evil, Code: evil, Request: deviceRequest{Client: request.Client}, Scopes: []scopeChoice{{evil, evil}}},
 		"result": resultView{view: u.view(), ID: evil, Title: evil, Note: evil, TokenResponse: evil, HasIDToken: true, Header: evil,
 			Claims: evil, Verification: evil, Checks: []check{{true, evil}}, Userinfo: evil, Introspection: evil},
 		"problem": problemView{u.view(), problem{Title: evil, Text: evil, Next: evil, Code: evil}},
@@ -75,7 +77,7 @@ func get(t *testing.T, u *UI, target string) *httptest.ResponseRecorder {
 func TestEveryPageHasStrictHeaders(t *testing.T) {
 	t.Parallel()
 	u := New(Config{PublicURL: "http://127.0.0.1:4444"})
-	for _, path := range []string{"/", "/demo", "/dev/login", "/dev/consent", "/dev/logged-out", "/dev/error", "/demo/result/x", "/demo/callback?state=x", "/dev/no-such-page"} {
+	for _, path := range []string{"/", "/demo", "/dev/login", "/dev/consent", "/dev/logged-out", "/dev/error", "/dev/device", "/dev/device/done", "/demo/result/x", "/demo/callback?state=x", "/dev/no-such-page"} {
 		h := get(t, u, path).Header()
 		for name, want := range map[string]string{
 			"Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -101,9 +103,12 @@ func TestPagesAreAccessible(t *testing.T) {
 			view
 			Scopes []scopeChoice
 		}{u.view(), []scopeChoice{{"openid", "x"}}},
-		"login":   loginView{view: u.view(), Request: loginRequest{Client: clientInfo{ID: "c"}}, People: people},
-		"consent": consentView{view: u.view(), Request: consent, Scopes: []scopeChoice{{"openid", ""}, {"a.b", ""}}},
-		"result":  resultView{view: u.view(), HasIDToken: true, Checks: []check{{true, "x"}}},
+		"login":          loginView{view: u.view(), Request: loginRequest{Client: clientInfo{ID: "c"}}, People: people},
+		"consent":        consentView{view: u.view(), Request: consent, Scopes: []scopeChoice{{"openid", ""}, {"a.b", ""}}},
+		"device":         deviceView{view: u.view(), Problem: "x"},
+		"device_confirm": deviceView{view: u.view(), Scopes: []scopeChoice{{"openid", "x"}}},
+		"device_done":    u.view(),
+		"result":         resultView{view: u.view(), HasIDToken: true, Checks: []check{{true, "x"}}},
 	} {
 		w := httptest.NewRecorder()
 		u.render(w, http.StatusOK, name, data)
@@ -181,6 +186,7 @@ func TestOtherSubject(t *testing.T) {
 		{"another prompt", "https://id.example/t/oauth2/auth?client_id=c&prompt=consent", "https://id.example/t/oauth2/auth?client_id=c&prompt=login+consent"},
 		{"without a client", "https://id.example/t/oauth2/auth?request_uri=x", ""},
 		{"another host", "https://id.example.evil/t/oauth2/auth?client_id=c", ""},
+		{"a device", "https://id.example/t/oauth2/device/verify?client_id=c&scope=a", ""},
 		{"nothing", "", ""},
 	} {
 		if got := u.otherSubject(test.in); got != test.want {
