@@ -61,10 +61,10 @@ type generation struct {
 type operation func(g *generation, w http.ResponseWriter, r *http.Request) error
 
 // serve adds operations of a generation to the mux.
-func (h *Handler) serve(mux *web.Mux, g *generation, errors web.Style, operations map[string]operation) {
+func (h *Handler) serve(mux *web.Mux, g *generation, style web.Style, operations map[string]operation) {
 	for pattern, f := range operations {
 		method, path, _ := strings.Cut(pattern, " ")
-		mux.Handle(method+" "+g.prefix+path, h.Errors.Handle(errors, uncached(func(w http.ResponseWriter, r *http.Request) error {
+		mux.Handle(method+" "+g.prefix+path, h.Errors.Handle(style, uncached(func(w http.ResponseWriter, r *http.Request) error {
 			return g.settle(w, f(g, w, r))
 		})))
 	}
