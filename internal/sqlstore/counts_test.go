@@ -1,27 +1,29 @@
 package sqlstore_test
 
 import (
+	"context"
 	"testing"
 
 	"hydra/internal/oauth"
 	"hydra/internal/storetest"
 )
 
-// What the server does on every request costs one statement.
-func TestStatementCounts(t *testing.T) {
-	t.Parallel()
-	s, counter := storetest.NewCounted(t)
-	ctx := t.Context()
+// counted is a method with what it costs.
+type counted struct {
+	name string
+	run  func() error
+	want storetest.Counts
+}
+
+// countedMethods are those that the server calls on every request. Each but a
+// few costs one statement. They are called in this order.
+func countedMethods(ctx context.Context, s oauth.Store) []counted {
 	client := &oauth.Client{UID: oauth.ID{1}, ID: "app", Version: 1, ExpiresAt: oauth.Never}
 	session := &oauth.Session{ID: oauth.ID{2}, SubjectKey: oauth.ID{3}, ExpiresAt: oauth.Never, PurgeAt: oauth.Never}
 	grant := &oauth.Grant{ID: oauth.ID{4}, ClientUID: client.UID, SubjectKey: oauth.ID{3}, SessionID: session.ID, HandledAt: noon,
 		ConsentUntil: oauth.Never, CodeExpiresAt: oauth.Never, ExpiresAt: oauth.Never, PurgeAt: oauth.Never, OpID: oauth.ID{5}}
 	read, write := storetest.Counts{Reads: 1}, storetest.Counts{Writes: 1}
-	for _, step := range []struct {
-		name string
-		run  func() error
-		want storetest.Counts
-	}{
+	return []counted{
 		{"AddClient", func() error { return s.AddClient(ctx, client, nil) }, storetest.Counts{Writes: 2, Begins: 1, Commits: 1}},
 		{"Client", func() error { _, _, err := s.Client(ctx, "app"); return err }, read},
 		{"Versions", func() error { _, err := s.Versions(ctx); return err }, read},
@@ -56,7 +58,14 @@ func TestStatementCounts(t *testing.T) {
 		{"Tx", func() error {
 			return s.Tx(ctx, func(s oauth.Store) error { return s.AddReplay(ctx, oauth.ID{2}, noon) })
 		}, storetest.Counts{Writes: 1, Begins: 1, Commits: 1}},
-	} {
+	}
+}
+
+// What the server does on every request costs one statement.
+func TestStatementCounts(t *testing.T) {
+	t.Parallel()
+	s, counter := storetest.NewCounted(t)
+	for _, step := range countedMethods(t.Context(), s) {
 		counter.Take()
 		if err := step.run(); err != nil {
 			t.Errorf("%s = %v", step.name, err)

@@ -52,7 +52,7 @@ func openPostgres(_ context.Context, d *dialect, cfg Config) (engine, error) {
 		return nil, errors.New("sqlstore: the DSN is not of the form postgres://user:password@host:port/database?options, " +
 			"or one of its options is unknown")
 	}
-	if len(conn.Fallbacks) > 0 && conn.ValidateConnect == nil && !sameHost(conn) {
+	if !strings.Contains(dsn, "target_session_attrs=") && !sameHost(conn) {
 		// Of several hosts one takes writes, and only there is everything that
 		// was acknowledged to be seen.
 		conn.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite

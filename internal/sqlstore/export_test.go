@@ -3,3 +3,14 @@ package sqlstore
 // Waiting returns how many units of work wait for the writer, so that a test
 // knows that they arrived without waiting for a clock.
 func (s *Store) Waiting() int { return len(s.engine.(*embedded).writer.queue) }
+
+// Statements returns the portable statements by their names, and walks and
+// small tell which may walk over what, for tests on other engines.
+var (
+	Statements = statements
+	Walks      = walks
+	Small      = small
+)
+
+// Rebind puts a portable statement into the form of the store's engine.
+func (s *Store) Rebind(stmt string) string { return s.dialect.rebind(stmt) }

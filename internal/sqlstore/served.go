@@ -120,7 +120,7 @@ func (e *served) exec(ctx context.Context, begin func(), stmt string, args []any
 	// caller's patience.
 	n, err := l.exec(context.WithoutCancel(ctx), stmt, args)
 	if err != nil && l.lost {
-		return 0, &commitError{err}
+		return 1, &commitError{err} // for all that is known it changed something
 	}
 	return n, err
 }

@@ -20,11 +20,12 @@ const (
 type outcome struct {
 	rows    int64
 	unknown bool  // an earlier try may have been committed: look for one's own op
-	before  int64 // rows of the earlier try
+	before  int64 // rows of the earlier try; 1 when their number was lost, too
 }
 
 // count is the number of rows for statements that find nothing more to do when
-// an earlier try of theirs was committed.
+// an earlier try of theirs was committed. It is never 0 when something may have
+// been changed.
 func (o outcome) count() int {
 	if o.rows == 0 && o.unknown {
 		return int(o.before)
@@ -51,6 +52,9 @@ func (s *Store) exec(ctx context.Context, stmt string, args ...any) (outcome, er
 		out.rows, err = s.engine.exec(ctx, begin, stmt, args)
 		return err
 	})
+	if err != nil {
+		out.rows, out.before = 0, 0
+	}
 	return out, s.explain(err)
 }
 

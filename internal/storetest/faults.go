@@ -11,7 +11,7 @@ import (
 // Fault is a way in which a database fails.
 type Fault int
 
-// The faults. The first four answer as SQLite would and do nothing.
+// The faults. The first four answer as the database would and do nothing.
 const (
 	Conflict Fault = iota // another transaction was in the way
 	Full                  // the disk is full
@@ -34,6 +34,10 @@ func (e *faultError) Code() int     { return e.code }
 type Faults struct {
 	// OnOpen, if set, is run on every new connection.
 	OnOpen string
+	// Errors are what the database answers instead of SQLite's errors.
+	Errors map[Fault]error
+	// OnRun, if set, sees what is sent to the database, before any fault.
+	OnRun func(statement string, args []driver.NamedValue)
 
 	mu    sync.Mutex
 	plans []*faultPlan
@@ -139,9 +143,12 @@ func (c *faultyConn) Close() error {
 }
 
 // run does the statement, or what the fault says instead.
-func (c *faultyConn) run(statement string, do func() error) error {
+func (c *faultyConn) run(statement string, args []driver.NamedValue, do func() error) error {
 	if c.dead {
 		return driver.ErrBadConn
+	}
+	if c.faults.OnRun != nil {
+		c.faults.OnRun(statement, args)
 	}
 	fault, ok := c.faults.next(statement)
 	switch {
@@ -157,10 +164,24 @@ func (c *faultyConn) run(statement string, do func() error) error {
 		c.dead = true
 		return driver.ErrBadConn
 	}
+	if err, ok := c.faults.Errors[fault]; ok {
+		return err
+	}
 	return &faultError{codes[fault]}
 }
 
-func (c *faultyConn) IsValid() bool { return !c.dead && c.Conn.(driver.Validator).IsValid() }
+func (c *faultyConn) IsValid() bool {
+	inner, ok := c.Conn.(driver.Validator)
+	return !c.dead && (!ok || inner.IsValid())
+}
+
+// CheckNamedValue leaves values as the driver wants them.
+func (c *faultyConn) CheckNamedValue(v *driver.NamedValue) error {
+	if inner, ok := c.Conn.(driver.NamedValueChecker); ok {
+		return inner.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
+}
 
 func (c *faultyConn) ResetSession(ctx context.Context) error {
 	if c.dead {
@@ -187,7 +208,7 @@ func (c *faultyConn) PrepareContext(ctx context.Context, statement string) (driv
 }
 
 func (c *faultyConn) ExecContext(ctx context.Context, statement string, args []driver.NamedValue) (r driver.Result, err error) {
-	err = c.run(statement, func() (err error) {
+	err = c.run(statement, args, func() (err error) {
 		r, err = c.Conn.(driver.ExecerContext).ExecContext(ctx, statement, args)
 		return err
 	})
@@ -195,7 +216,7 @@ func (c *faultyConn) ExecContext(ctx context.Context, statement string, args []d
 }
 
 func (c *faultyConn) QueryContext(ctx context.Context, statement string, args []driver.NamedValue) (r driver.Rows, err error) {
-	err = c.run(statement, func() (err error) {
+	err = c.run(statement, args, func() (err error) {
 		r, err = c.Conn.(driver.QueryerContext).QueryContext(ctx, statement, args)
 		return err
 	})
@@ -217,7 +238,7 @@ func (s *faultyStmt) Close() error {
 }
 
 func (s *faultyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (r driver.Result, err error) {
-	err = s.conn.run(s.statement, func() (err error) {
+	err = s.conn.run(s.statement, args, func() (err error) {
 		r, err = s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
 		return err
 	})
@@ -225,7 +246,7 @@ func (s *faultyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) 
 }
 
 func (s *faultyStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (r driver.Rows, err error) {
-	err = s.conn.run(s.statement, func() (err error) {
+	err = s.conn.run(s.statement, args, func() (err error) {
 		r, err = s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 		return err
 	})
