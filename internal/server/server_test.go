@@ -41,6 +41,12 @@ func TestHealthAndVersion(t *testing.T) {
 		{s.Public + "/health/alive", 200, `{"status":"ok"}`},
 		{s.Admin + "/version", 200, `{"version":"v0.0.0-test"}`},
 		{s.Admin + "/metrics/prometheus", 200, ""},
+		{s.Admin + "/admin/health/alive", 200, `{"status":"ok"}`}, // v2 has both spellings
+		{s.Admin + "/admin/health/ready", 200, `{"status":"ok"}`},
+		{s.Admin + "/admin/version", 200, `{"version":"v0.0.0-test"}`},
+		{s.Admin + "/admin/metrics/prometheus", 200, ""},
+		{s.Public + "/admin/version", 404, ""},
+		{s.Public + "/admin/clients", 404, ""},
 		{s.Public + "/health/ready", 404, ""}, // case 250
 		{s.Public + "/version", 404, ""},
 		{s.Public + "/clients", 404, ""},

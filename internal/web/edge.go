@@ -42,11 +42,17 @@ func (m *Edge) pass(r *http.Request) bool {
 	switch {
 	case !m.RequireHTTPS, r.TLS != nil:
 		return true
-	case r.URL.Path == "/health/alive", r.URL.Path == "/health/ready":
+	case isProbe(r.URL.Path):
 		return true // probes come from anywhere and carry nothing
 	}
 	peer, unix := peerOf(r)
 	return unix || m.trusts(peer) && forwardedHTTPS(r.Header.Values("X-Forwarded-Proto"))
+}
+
+// isProbe knows the paths of health checks, also as v2 spells them.
+func isProbe(path string) bool {
+	path = strings.TrimPrefix(path, "/admin")
+	return path == "/health/alive" || path == "/health/ready"
 }
 
 // forwardedHTTPS reports whether every proxy on the way was called over HTTPS:

@@ -41,6 +41,7 @@ func TestPlainHTTPGuard(t *testing.T) {
 		{"empty header", false, proxies, "10.1.1.1:1", false, "/clients", []string{""}, 502},
 		{"probes come from anywhere", false, nil, "192.0.2.1:1", false, "/health/alive", nil, 200},
 		{"readiness too", false, proxies, "192.0.2.1:1", false, "/health/ready", nil, 200},
+		{"and as v2 spells it", false, proxies, "192.0.2.1:1", false, "/admin/health/ready", nil, 200},
 		{"the path is exact", false, proxies, "192.0.2.1:1", false, "/health/alive/", nil, 502},
 		{"Q-40: unix socket", false, nil, "@", false, "/clients", nil, 200},
 		{"unix socket without a name", false, nil, "", false, "/clients", nil, 200},

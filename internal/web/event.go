@@ -184,7 +184,7 @@ func (m *Events) finish(rec *recorder, r *http.Request, e *event, took time.Dura
 	switch {
 	case status >= 500 || e.failed:
 		level = slog.LevelError
-	case strings.HasPrefix(route, "/health/") || strings.HasPrefix(route, "/metrics/"):
+	case isMonitoring(strings.TrimPrefix(route, "/admin")):
 		level = slog.LevelDebug // probes would drown everything else
 	}
 	attrs := []slog.Attr{
@@ -253,3 +253,8 @@ func (r *recorder) Write(b []byte) (int, error) {
 
 // Unwrap is for http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// isMonitoring knows the routes that are called all the time.
+func isMonitoring(route string) bool {
+	return strings.HasPrefix(route, "/health/") || strings.HasPrefix(route, "/metrics/")
+}

@@ -99,6 +99,7 @@ func TestEventLevelsAndRoutes(t *testing.T) {
 	}{
 		{"success", "GET /clients", "/clients", ok, "INFO", "/clients", 204},
 		{"a probe", "GET /health/alive", "/health/alive", ok, "DEBUG", "/health/alive", 204},
+		{"a probe as v2 spells it", "GET /admin/health/alive", "/admin/health/alive", ok, "DEBUG", "/admin/health/alive", 204},
 		{"nothing there", "GET /clients", "/nowhere", ok, "INFO", "(none)", 404},
 		{"wrong method", "POST /clients", "/clients", ok, "INFO", "/clients", 405},
 		{"our fault", "GET /clients", "/clients", func(http.ResponseWriter, *http.Request) error { return errors.New("disk") }, "ERROR", "/clients", 500},
