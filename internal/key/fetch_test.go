@@ -426,7 +426,11 @@ func TestFetchAtOnce(t *testing.T) {
 	s := newSite(t, answer("", "ok"))
 	inside, stay := make(chan struct{}), make(chan struct{})
 	s.Dial = func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-		inside <- struct{}{}
+		select {
+		case inside <- struct{}{}:
+		case <-ctx.Done(): // nobody waits for one that should not be here
+			return nil, ctx.Err()
+		}
 		<-stay
 		return s.connect(ctx, to)
 	}
