@@ -34,6 +34,7 @@ func TestDevelopmentPages(t *testing.T) {
 		{"no page at all", walkSilently},
 		{"a client on another origin", walkForeignClient},
 		{"an address that leads nowhere", walkDeadAddresses},
+		{"a device", walkDevice},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.walk(t, s, b.person(t)) })
 	}

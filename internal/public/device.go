@@ -61,7 +61,9 @@ func (h *Handler) verifyDevice(r *http.Request) (flow.Outcome, error) {
 	if err != nil {
 		return flow.Outcome{}, err
 	}
-	web.Note(r.Context(), "client_id", params.Get("client_id"))
+	if id := params.Get("client_id"); id != "" {
+		web.Note(r.Context(), "client_id", id)
+	}
 	switch {
 	case params.Get("device_verifier") != "":
 		return h.Flows.ResumeDevice(r.Context(), params, h.browser(r))

@@ -141,7 +141,7 @@ var lives = map[secret.Kind]time.Duration{
 	secret.ConsentVerifier: 24 * time.Hour,
 	secret.LogoutChallenge: 24 * time.Hour,
 	secret.LogoutVerifier:  24 * time.Hour,
-	secret.DeviceCode:      24 * time.Hour,
+	secret.DeviceCode:      48 * time.Hour,
 	secret.DeviceChallenge: 24 * time.Hour,
 	secret.DeviceVerifier:  24 * time.Hour,
 	secret.PageToken:       24 * time.Hour,

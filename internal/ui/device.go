@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 )
@@ -32,7 +33,7 @@ func (a *admin) decideDevice(ctx context.Context, challenge, decision string, bo
 	return done.RedirectTo, err
 }
 
-const devicePath = "/admin/oauth2/auth/requests/device"
+const devicePath = "/oauth2/auth/requests/device"
 
 type deviceView struct {
 	view
@@ -98,13 +99,12 @@ func (u *UI) showDevice(w http.ResponseWriter, r *http.Request, challenge, code 
 
 // wrongCode lets the user type again what can be mended by it.
 func (u *UI) wrongCode(w http.ResponseWriter, challenge, code string, err error) error {
-	for _, status := range []int{http.StatusBadRequest, http.StatusTooManyRequests} {
-		if isStatus(err, status) {
-			u.render(w, status, "device", deviceView{view: u.view(), Challenge: challenge, Code: code, Problem: asProblem(err).Text})
-			return nil
-		}
+	no, ok := errors.AsType[*refusal](err)
+	if !ok || no.Status != http.StatusBadRequest && no.Status != http.StatusTooManyRequests {
+		return err
 	}
-	return err
+	u.render(w, no.Status, "device", deviceView{view: u.view(), Challenge: challenge, Code: code, Problem: no.Hint})
+	return nil
 }
 
 // deviceDone serves GET /dev/device/done.
