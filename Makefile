@@ -15,8 +15,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.dat
 # Where goroutines meet; the race detector is slow, so it runs on these.
 RACE    := ./internal/client/... ./internal/flow/... ./internal/key/... ./internal/secret/... ./internal/server/... ./internal/sqlstore/... ./internal/token/... ./internal/web/...
 FUZZTIME ?= 10s
+BENCH_FLAGS ?=
 
-.PHONY: help dev build example test test-engines check fmt vet race unit tools fuzz bench docs verify lint vuln clean
+.PHONY: help dev build example test test-engines check fmt vet race unit tools fuzz bench microbench docs verify lint vuln clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -37,7 +38,7 @@ test-engines: tools ## Run the tests of the whole program on PostgreSQL, then on
 	TEST_ENGINE=PostgreSQL $(GO) test -count=1 -timeout 15m ./internal/server
 	TEST_ENGINE=MariaDB $(GO) test -count=1 -timeout 15m ./internal/server
 
-check: fmt vet race example-test unit ## Run all checks and tests; nothing is installed.
+check: fmt vet race example-test bench-test unit ## Run all checks and tests; nothing is installed.
 
 fmt:
 	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -52,6 +53,10 @@ race: ## Run the tests of packages with concurrency under the race detector.
 .PHONY: example-test
 example-test:
 	cd examples/login-app && $(GO) vet ./... && $(GO) test ./...
+
+.PHONY: bench-test
+bench-test:
+	cd bench && $(GO) vet ./... && $(GO) test ./...
 
 # Last, so that the output ends with its lines. Seeds of the fuzz targets are part of it.
 unit:
@@ -86,7 +91,12 @@ fuzz: ## Fuzz every parser for FUZZTIME (10s) each.
 		done; \
 	done
 
-bench: ## Run the benchmarks.
+# BENCH_FLAGS='-d 10s -save bench/results' keeps the result; -h lists the flags.
+bench: build ## Measure the server under load and print a table (BENCH_FLAGS; about two minutes).
+	@cd bench && CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/bench .
+	@bin/bench -hydra $(BIN) $(BENCH_FLAGS)
+
+microbench: ## Run the Go benchmarks of single packages.
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 docs: ## Write docs/configuration.md from the table of options.

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hydra/bench/load"
+)
+
+// The test binary is the bare handler, too, as the program is.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == bareArgument {
+		bareMain()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestBareHandlerIsMeasuredAndEnds(t *testing.T) {
+	t.Parallel()
+	c, err := startBare(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, scenario := range []string{"bare_get", "bare_post"} {
+		r, err := load.Run(t.Context(), load.Options{
+			Target: "bare", Public: c.Public, Admin: c.Admin, Scenario: scenario, Workers: 2, Time: time.Minute, Ops: 100, Pool: 1, PID: c.PID,
+		})
+		if err != nil || r.Ops != 100 || r.Requests != 100 || r.Errors != 0 || r.PeakMiB <= 0 {
+			t.Errorf("%s: %v, %v", scenario, r, err)
+		}
+	}
+	if err := c.stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	if err := load.WaitReady(t.Context(), c.Public, "/", time.Millisecond); err == nil {
+		t.Error("the handler still answers")
+	}
+}
+
+func TestServerThatCannotStartIsAnErrorWithItsLog(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	program := filepath.Join(dir, "program")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho no luck today\nexit 3\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := (hydra{Program: program, Dir: dir, Alg: "RS256"}).start(ctx); err == nil || !strings.Contains(err.Error(), "no luck today") {
+		t.Errorf("start = %v", err)
+	}
+}
+
+func TestEveryRowIsAScenario(t *testing.T) {
+	t.Parallel()
+	known := " " + strings.Join(load.Names(), " ") + " "
+	for _, r := range rows {
+		if !strings.Contains(known, " "+r.Scenario+" ") || r.Target <= 0 || r.SQL == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+func TestUnknownScenarioIsRefused(t *testing.T) {
+	t.Parallel()
+	if err := (plan{Program: "/bin/true"}).main(t.Context(), "discovery,nonsense", ""); err == nil || !strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("main = %v", err)
+	}
+}
+
+// Ratios count requests, not operations: a flow is eight of them.
+func TestRatio(t *testing.T) {
+	t.Parallel()
+	bare := [2]measured{{Result: load.Result{CPU: .02}}, {Result: load.Result{CPU: .04}}}
+	for _, tt := range []struct {
+		m             measured
+		ratio, wanted string
+	}{
+		{measured{Target: .038, Result: load.Result{CPU: .05, Ops: 10, Requests: 10}}, "2.50", "2.00"},
+		{measured{post: true, Target: 2.4, Result: load.Result{CPU: 3.2, Ops: 10, Requests: 80}}, "10.00", "10.00"},
+		{measured{Target: 1}, "0.00", "0.00"}, // nothing was measured
+	} {
+		tt.m.compare(bare)
+		if got := fmt.Sprintf("%.2f", tt.m.Ratio); got != tt.ratio {
+			t.Errorf("%+v: ratio %s, want %s", tt.m, got, tt.ratio)
+		}
+		if got := fmt.Sprintf("%.2f", tt.m.Wanted); got != tt.wanted {
+			t.Errorf("%+v: target %s, want %s", tt.m, got, tt.wanted)
+		}
+	}
+}
+
+func TestMeanOfTheTwoBareRuns(t *testing.T) {
+	t.Parallel()
+	a := measured{Result: load.Result{CPU: .02, Ops: 10, Errors: 1, PeakMiB: 5, Max: 1}}
+	m := mean(a, measured{Result: load.Result{CPU: .04, Ops: 20, Errors: 2, PeakMiB: 4, Max: 3}})
+	if fmt.Sprintf("%.3f %d %d %g %g", m.CPU, m.Ops, m.Errors, m.PeakMiB, m.Max) != "0.030 30 3 5 3" {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+	r := report{Date: "2026-11-23", Version: "v1 <&>", Machine: "a machine", Rows: []measured{
+		{Engine: "–", Title: "bare handler, GET", SQL: "0", Ratio: 1, Result: load.Result{CPU: .02, Ops: 1}},
+		{Engine: "SQLite", Title: "whole code flow", Alg: "ES256", Target: 1.1, Ratio: 9, Wanted: 4.6, SQL: "≤ 7", Result: load.Result{Scenario: "code_flow", CPU: 1.5, Ops: 1}},
+	}}
+	dir := filepath.Join(t.TempDir(), "results")
+	if err := r.save(dir); err != nil {
+		t.Fatal(err)
+	}
+	read := func(name string) string {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	var again report
+	if err := json.Unmarshal([]byte(read("last.json")), &again); err != nil || len(again.Rows) != 2 || again.Rows[1].CPU != 1.5 {
+		t.Errorf("last.json: %+v, %v", again, err)
+	}
+	var bars int
+	d := xml.NewDecoder(strings.NewReader(read("last.svg")))
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "rect" {
+			bars++
+		}
+	}
+	if bars != 1+len(r.Rows) { // and the background
+		t.Errorf("%d rectangles", bars)
+	}
+	lines := strings.Split(strings.TrimSpace(read("last.md")), "\n")
+	for _, l := range lines[2:] {
+		if strings.Count(l, "|") != len(header)+1 {
+			t.Errorf("%q has not %d columns", l, len(header))
+		}
+	}
+	if last := lines[len(lines)-1]; !strings.Contains(last, "whole code flow, ES256") || !strings.Contains(last, "≤ 4.6") {
+		t.Errorf("the last line is %q", last)
+	}
+}
+
+// A picture of nothing is still a picture.
+func TestPictureWithoutRows(t *testing.T) {
+	t.Parallel()
+	if s := (report{}).picture(); strings.Contains(s, "NaN") || strings.Contains(s, "Inf") || !strings.HasSuffix(s, "</svg>\n") {
+		t.Error(s)
+	}
+}
+
+func TestFirstVersion(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{"Version:    v1.2\nGit Hash: x\n": "v1.2", "v3\n": "v3", "": ""} {
+		if got := firstVersion(in); got != want {
+			t.Errorf("firstVersion(%q) = %q", in, got)
+		}
+	}
+}

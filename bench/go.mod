@@ -1,0 +1,3 @@
+module hydra/bench
+
+go 1.26

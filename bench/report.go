@@ -1,0 +1,132 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// report is a whole run, as it is kept in results/.
+type report struct {
+	Date    string     `json:"date"`
+	Version string     `json:"version"` // of the server
+	Machine string     `json:"machine"`
+	Load    string     `json:"load_average_before"` // what else the machine did
+	Method  string     `json:"method"`
+	Rows    []measured `json:"rows"`
+}
+
+func newReport(p plan, version string) report {
+	return report{
+		Date: time.Now().UTC().Format(time.DateOnly), Version: version, Machine: machine(), Load: loadAverage(),
+		Method: fmt.Sprintf("%d connections, %s each after %s of warm-up, generator on the same machine", p.Workers, p.Time, p.Time/5),
+	}
+}
+
+// machine describes this computer in a line.
+func machine() string {
+	return fmt.Sprintf("%s, %d cores, %s memory, %s/%s, %s", valueOf("/proc/cpuinfo", "model name"), runtime.NumCPU(),
+		valueOf("/proc/meminfo", "MemTotal"), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+func valueOf(file, name string) string {
+	b, _ := os.ReadFile(file)
+	for l := range strings.Lines(string(b)) {
+		if k, v, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(k) == name {
+			return strings.TrimSpace(v)
+		}
+	}
+	return "unknown " + name
+}
+
+func loadAverage() string {
+	b, _ := os.ReadFile("/proc/loadavg")
+	f := strings.Fields(string(b))
+	return strings.Join(f[:min(3, len(f))], " ")
+}
+
+// header and cells are the table, in Markdown.
+var header = []string{"scenario", "engine", "ops/s", "p50 ms", "p99 ms", "CPU s/1,000", "target", "DB CPU s/1,000", "× bare, per request", "target ×", "SQL (budget)", "peak MiB", "errors"}
+
+func (m measured) cells() []string {
+	title := m.Title
+	if m.Scenario == "refresh" || m.Scenario == "code_flow" {
+		title += ", " + m.Alg
+	}
+	target, db, wanted := "–", "–", "–"
+	if m.Target > 0 {
+		target = fmt.Sprintf("≤ %g", m.Target)
+	}
+	if m.Wanted > 0 {
+		wanted = fmt.Sprintf("≤ %.1f", m.Wanted)
+	}
+	if m.DatabaseCPU > 0 {
+		db = fmt.Sprintf("%.3f", m.DatabaseCPU)
+	}
+	return []string{
+		title, m.Engine, fmt.Sprintf("%.0f", m.OpsPerSec), fmt.Sprintf("%.2f", m.P50), fmt.Sprintf("%.2f", m.P99),
+		fmt.Sprintf("%.3f", m.CPU), target, db, fmt.Sprintf("%.1f", m.Ratio), wanted, m.SQL, fmt.Sprintf("%.0f", m.PeakMiB), fmt.Sprint(m.Errors),
+	}
+}
+
+// table is the report in Markdown that is aligned for reading as it is.
+func (r report) table() string {
+	lines := [][]string{header}
+	for _, m := range r.Rows {
+		lines = append(lines, m.cells())
+	}
+	width := make([]int, len(header))
+	for _, l := range lines {
+		for i, c := range l {
+			width[i] = max(width[i], utf8.RuneCountInString(c))
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Version %s, %s. %s. %s. Load average before: %s.\n\n", r.Version, r.Date, r.Machine, r.Method, r.Load)
+	for n, l := range lines {
+		b.WriteByte('|')
+		for i, c := range l {
+			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(c))
+			if i < 2 {
+				b.WriteString(" " + c + pad + " |")
+			} else {
+				b.WriteString(" " + pad + c + " |")
+			}
+		}
+		b.WriteByte('\n')
+		if n == 0 {
+			b.WriteByte('|')
+			for i, w := range width {
+				if i < 2 {
+					b.WriteString(strings.Repeat("-", w+2) + "|")
+				} else {
+					b.WriteString(strings.Repeat("-", w+1) + ":|")
+				}
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+// save writes last.json, last.md and last.svg.
+func (r report) save(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	j, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string]string{"last.json": string(j) + "\n", "last.md": r.table(), "last.svg": r.picture()} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
