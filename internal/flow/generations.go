@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hydra/internal/oauth"
+	"hydra/internal/secret"
 )
 
 // What generations of the admin API see differently. Which generation asks is
@@ -45,6 +46,26 @@ func otherUser(f *oauth.Flow, a AcceptLogin) bool {
 	return a.MayDiffer && f.Had != nil && a.Subject != "" && a.Subject != f.Had.Subject
 }
 
+// signInAnew answers a login app that names another user than the remembered
+// one: that user has to sign in. A request that forbids to show a page learns
+// that it needs one (OpenID Connect Core §3.1.2.6).
+func (s *Service) signInAnew(ctx context.Context, c *carried) (string, error) {
+	if err := s.open(ctx, &c.Flow); err != nil {
+		return "", err
+	}
+	if !c.ForDevice() {
+		_, req, err := s.request(ctx, &c.Flow)
+		if err != nil {
+			return "", err
+		}
+		if req.Prompt.None() {
+			c.Denied = &oauth.Denied{Code: string(oauth.LoginRequired)}
+			return s.verifierURL(ctx, secret.LoginVerifier, "login_verifier", c)
+		}
+	}
+	return s.loginAgain(ctx, &c.Flow)
+}
+
 // loginAgain is the flow's request once more, now with a login that must be
 // shown (OpenID Connect Core §3.1.2.1, prompt).
 func (s *Service) loginAgain(ctx context.Context, f *oauth.Flow) (string, error) {
@@ -59,7 +80,7 @@ func (s *Service) loginAgain(ctx context.Context, f *oauth.Flow) (string, error)
 	return s.authURL() + "?" + strings.Join(append(pairs, "prompt=login"), "&"), nil
 }
 
-// session is the login session of the flow: the remembered one, or the one
+// flowSession is the login session of the flow: the remembered one, or the one
 // that may begin here.
 func flowSession(f *oauth.Flow) oauth.ID {
 	if f.Had != nil {

@@ -132,10 +132,7 @@ func (s *Service) AcceptLogin(ctx context.Context, challenge string, a AcceptLog
 		return "", err
 	}
 	if otherUser(&c.Flow, a) {
-		if err := s.open(ctx, &c.Flow); err != nil {
-			return "", err
-		}
-		return s.loginAgain(ctx, &c.Flow)
+		return s.signInAnew(ctx, c)
 	}
 	if err := checkAcceptLogin(&c.Flow, a); err != nil {
 		return "", err

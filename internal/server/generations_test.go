@@ -153,6 +153,10 @@ func TestGenerationsOfRequests(t *testing.T) {
 		r := w.loginRequest(t, again)
 		equal(t, "the new login request", []any{r["skip"], r["subject"]}, []any{false, ""})
 		w.status(t, 400, "PUT", shapeV2.request("login", l, "accept"), m{"subject": ""})
+		// Where no page may be shown, the client learns that one is needed.
+		silent := b.clone()
+		s := silent.open(t, w.authURL(c, "prompt", "none")).challenge(t)
+		silent.open(t, w.put(t, shapeV2.request("login", s, "accept"), body)).refused(t, "login_required")
 		w.put(t, shapeV2.request("login", l, "accept"), m{"subject": "row5"}) // the same user still skips
 	})
 	t.Run("row 6: skip with remember is allowed and the login stays remembered", func(t *testing.T) {

@@ -38,6 +38,9 @@ func TestErrorEncodings(t *testing.T) {
 		{"oauth_invalid_grant_debug", OAuthErrors, true, oauth.InvalidGrant.Hint("The authorization code has expired.").Because(secret)},
 		{"oauth_unknown", OAuthErrors, false, secret},
 		{"bearer_expired", BearerErrors, false, oauth.TokenExpired},
+		{"brief_hint", BriefErrors, false, oauth.InvalidGrant.Hint("The authorization code has expired.").Because(secret)},
+		{"brief_debug", BriefErrors, true, oauth.InvalidGrant.Hint("The authorization code has expired.").Because(secret)},
+		{"brief_unknown", BriefErrors, false, secret},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
