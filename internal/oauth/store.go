@@ -152,6 +152,10 @@ type CodeSpend struct {
 	RefreshExpiresAt time.Time // zero: no refresh token
 	ExpiresAt        time.Time
 	PurgeAt          time.Time
+	// Parent is the consent on which a skipped one rests; zero: none. It must
+	// not have been revoked, which a revocation at the same moment as the skip
+	// may not have told its Grant.
+	Parent ID
 }
 
 // Rotation is what a refresh writes. From must be what the caller read.

@@ -6,20 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"hydra/internal/oauth"
 	"hydra/internal/sqlstore"
 	"hydra/internal/storetest"
 )
-
-// A pooler in transaction mode hands each transaction to another session, so
-// nothing may rest on the session: no prepared statement, no advisory lock.
-func TestContractThroughPgBouncer(t *testing.T) {
-	t.Parallel()
-	storetest.Run(t, func(t testing.TB) oauth.Store {
-		dsn := storetest.PostgreSQL.DSN(t, "default_query_exec_mode=exec")
-		return storetest.Open(t, sqlstore.Config{DSN: storetest.ThroughPgBouncer(t, dsn)})
-	})
-}
 
 func TestMigrateThroughPgBouncer(t *testing.T) {
 	t.Parallel()

@@ -14,7 +14,8 @@ const (
 
 	spendCode = `
 		UPDATE grants SET code_used_at = ?, rotation_id = ?, refresh_expires_at = ?, expires_at = ?, purge_at = ?, op_id = ?
-		WHERE id = ? AND code_used_at IS NULL AND code_expires_at > ? AND ` + living
+		WHERE id = ? AND code_used_at IS NULL AND code_expires_at > ? AND ` + living + `
+		  AND (? = 0 OR NOT EXISTS (SELECT 1 FROM (SELECT p.id FROM grants p WHERE p.id = ? AND p.revoked_at IS NOT NULL) x))`
 	rotateGrant = `
 		UPDATE grants SET generation = ?, rotation_id = ?, refreshed_at = ?, grace_uses = 0,
 			access_floor = CASE WHEN access_floor < ? THEN ? ELSE access_floor END,
@@ -40,10 +41,12 @@ func (s *Store) spend(ctx context.Context, id, op oauth.ID, stmt string, args ..
 }
 
 // SpendCode marks the code used: exactly one caller gets nil, all others
-// ErrUsed.
+// ErrUsed. It looks at the parent once more: below serializable isolation the
+// statement that added a skipped Grant and the one that revoked its parent can
+// have missed each other, but both were committed before a code was spent.
 func (s *Store) SpendCode(ctx context.Context, id oauth.ID, c oauth.CodeSpend) error {
 	return s.spend(ctx, id, c.Op, spendCode, due(c.Now), c.RotationID[:], micros(c.RefreshExpiresAt), due(c.ExpiresAt),
-		due(c.PurgeAt), c.Op[:], key(id), due(c.Now))
+		due(c.PurgeAt), c.Op[:], key(id), due(c.Now), given(c.Parent), c.Parent[:])
 }
 
 // Rotate advances generation and rotation id. The count of answers to the

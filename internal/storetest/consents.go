@@ -20,6 +20,7 @@ var consentChecks = []check{
 	{"a list is ordered and pages", consentPages},
 	{"a deleted client's consents are not listed", consentDeletedClient},
 	{"racing revocations count each consent once", consentRevokeRace},
+	{"no code outlives a revocation that raced with its consent", consentRevokeSkipRace},
 }
 
 func consentEnds(t *testing.T, f *fixture) {
@@ -238,5 +239,36 @@ func consentRevokeRace(t *testing.T, f *fixture) {
 	})
 	if total != 40 {
 		t.Errorf("%d revocations of 40 consents", total)
+	}
+}
+
+// A skipped consent is added while the one that it rests on is revoked. Where
+// two statements may miss each other's rows, the code must still be worthless.
+func consentRevokeSkipRace(t *testing.T, f *fixture) {
+	c := f.addClient(t, "app")
+	for range 12 {
+		parent := f.addGrant(t, c.UID, func(g *oauth.Grant) { g.ConsentUntil = oauth.Never })
+		var added [contenders]oauth.ID
+		race(t, oauth.ErrGone, func(ctx context.Context, n int) error {
+			if n%8 == 3 {
+				_, err := f.RevokeGrant(ctx, parent.ID, noon)
+				return err
+			}
+			g := openGrant(c.UID)
+			g.Parent, g.Skip = parent.ID, true
+			err := f.AddGrant(ctx, g, oauth.Standing{Now: noon, Parent: parent.ID})
+			if err == nil {
+				added[n] = g.ID
+			}
+			return err
+		})
+		for _, id := range added {
+			if id.IsZero() {
+				continue
+			}
+			s := codeSpend()
+			s.Parent = parent.ID
+			wantErr(t, "SpendCode() after the revocation", f.SpendCode(t.Context(), id, s), oauth.ErrUsed)
+		}
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"hydra/internal/sqlstore"
 )
@@ -98,6 +97,7 @@ func Engines() []*Engine { return []*Engine{PostgreSQL, MariaDB} }
 // StopEngines ends the servers that tests of this process started. Packages
 // that use an Engine call it at the end of their TestMain.
 func StopEngines() {
+	stopPooler()
 	for _, e := range Engines() {
 		if e.process != nil {
 			e.process.end(e.stop)
@@ -248,16 +248,9 @@ func (e *Engine) launch() (err error) {
 	if e.dir, err = os.MkdirTemp("", "storetest-"); err != nil {
 		return err
 	}
-	attr := &syscall.SysProcAttr{}
-	if os.Getuid() == 0 { // these servers refuse to run as root
-		uid, gid, err := lookUp(e.users)
-		if err != nil {
-			return err
-		}
-		attr.Credential = &syscall.Credential{Uid: uid, Gid: gid}
-		if err := os.Chown(e.dir, int(uid), int(gid)); err != nil {
-			return err
-		}
+	attr, err := unprivileged(e.users, e.dir)
+	if err != nil {
+		return err
 	}
 	args := e.setUp(bin, e.dir)
 	cmd := exec.Command(args[0], args[1:]...)
@@ -290,20 +283,22 @@ func (e *Engine) ready() error {
 		return err
 	}
 	defer db.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	for {
-		if err = db.PingContext(ctx); err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-e.process.ended:
-			return errors.New(e.process.output())
-		case <-ctx.Done():
-			return errors.Join(err, errors.New(e.process.output()))
-		}
+	return answers(db, e.process)
+}
+
+// unprivileged says whom to run a server as, which is given the directory:
+// these servers refuse to run as root.
+func unprivileged(users []string, dir string) (*syscall.SysProcAttr, error) {
+	attr := &syscall.SysProcAttr{}
+	if os.Getuid() != 0 {
+		return attr, nil
 	}
+	uid, gid, err := lookUp(users)
+	if err != nil {
+		return nil, err
+	}
+	attr.Credential = &syscall.Credential{Uid: uid, Gid: gid}
+	return attr, os.Chown(dir, int(uid), int(gid))
 }
 
 func lookUp(names []string) (uid, gid uint32, err error) {

@@ -1,37 +1,58 @@
 package storetest
 
 import (
+	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"hydra/internal/sqlstore"
 )
 
+// pooler is a PgBouncer in transaction mode before PostgreSQL.
+var pooler struct {
+	once    sync.Once
+	failed  error
+	port    int
+	dir     string
+	process *process
+}
+
 // ThroughPgBouncer leads a DSN of PostgreSQL over a PgBouncer in transaction
-// mode, which runs until the test ends.
+// mode. StopEngines ends it.
 func ThroughPgBouncer(t testing.TB, dsn string) string {
 	t.Helper()
+	PostgreSQL.start(t)
+	pooler.once.Do(func() { pooler.failed = startPooler() })
+	if pooler.failed != nil {
+		t.Fatalf("start PgBouncer for the tests: %v", pooler.failed)
+	}
+	return strings.Replace(dsn, fmt.Sprintf("127.0.0.1:%d", PostgreSQL.port), fmt.Sprintf("127.0.0.1:%d", pooler.port), 1)
+}
+
+func startPooler() (err error) {
 	const program = "/usr/sbin/pgbouncer"
 	if _, err := os.Stat(program); err != nil {
-		t.Fatalf("PgBouncer is not installed; make tools installs it: %v", err)
+		return errors.New("it is not installed; make tools installs Debian's pgbouncer")
 	}
-	port, err := freePort()
+	if pooler.port, err = freePort(); err != nil {
+		return err
+	}
+	if pooler.dir, err = os.MkdirTemp("", "storetest-"); err != nil {
+		return err
+	}
+	attr, err := unprivileged(PostgreSQL.users, pooler.dir)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	dir, err := os.MkdirTemp("", "storetest-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	file := filepath.Join(dir, "pgbouncer.ini")
-	// Two sessions for all: whoever rests on one finds himself on the other.
+	// Few sessions for many: whoever rests on one finds himself on another.
+	file := filepath.Join(pooler.dir, "pgbouncer.ini")
 	if err := os.WriteFile(file, fmt.Appendf(nil, `[databases]
 * = host=127.0.0.1 port=%d user=hydra
 [pgbouncer]
@@ -40,37 +61,48 @@ listen_port = %d
 unix_socket_dir =
 auth_type = any
 pool_mode = transaction
-default_pool_size = 2
-`, PostgreSQL.port, port), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	attr := &syscall.SysProcAttr{}
-	if os.Getuid() == 0 {
-		uid, gid, err := lookUp(PostgreSQL.users)
-		if err != nil {
-			t.Fatal(err)
-		}
-		attr.Credential = &syscall.Credential{Uid: uid, Gid: gid}
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
+default_pool_size = 4
+max_client_conn = 500
+`, PostgreSQL.port, pooler.port), 0o644); err != nil {
+		return err
 	}
 	cmd := exec.Command(program, file)
-	cmd.Dir, cmd.SysProcAttr = dir, attr
-	p, err := begin(cmd)
-	if err != nil {
-		t.Fatal(err)
+	cmd.Dir, cmd.SysProcAttr = pooler.dir, attr
+	if pooler.process, err = begin(cmd); err != nil {
+		return err
 	}
-	t.Cleanup(func() { p.end(syscall.SIGKILL) })
-	led := strings.Replace(dsn, fmt.Sprintf("127.0.0.1:%d", PostgreSQL.port), fmt.Sprintf("127.0.0.1:%d", port), 1)
-	s := Open(t, sqlstore.Config{DSN: led})
-	for end := time.Now().Add(30 * time.Second); ; {
-		_, err := s.Pending(t.Context())
-		switch {
-		case err == nil:
-			return led
-		case time.Now().After(end):
-			t.Fatalf("PgBouncer does not answer: %v\n%s", err, p.output())
+	db, err := sql.Open(PostgreSQL.driver, fmt.Sprintf(PostgreSQL.admin, pooler.port, "postgres")+"&default_query_exec_mode=exec")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return answers(db, pooler.process)
+}
+
+func stopPooler() {
+	if pooler.process != nil {
+		pooler.process.end(syscall.SIGKILL)
+	}
+	if pooler.dir != "" {
+		_ = os.RemoveAll(pooler.dir)
+	}
+}
+
+// answers waits until a server does, or ends.
+func answers(db *sql.DB, p *process) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		err := db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-p.ended:
+			return errors.New(p.output())
+		case <-ctx.Done():
+			return errors.Join(err, errors.New(p.output()))
 		}
 	}
 }

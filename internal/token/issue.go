@@ -134,6 +134,7 @@ func (p *payout) spend(grace time.Duration) oauth.CodeSpend {
 		RefreshExpiresAt: p.refreshExpires(),
 		ExpiresAt:        expires,
 		PurgeAt:          Appointment(expires, p.now),
+		Parent:           p.row.Parent,
 	}
 }
 
