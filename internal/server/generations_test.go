@@ -482,6 +482,42 @@ func linksOf(t *testing.T, r reply) map[string]*url.URL {
 	return out
 }
 
+// What a client registers in v1 or v2 reaches the apps and the tokens.
+func TestGenerationsOfClientMembers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	both(t, func(t *testing.T, s shape) {
+		created := w.call(t, "POST", s.prefix+"/clients", m{
+			"redirect_uris": []string{appCallback}, "scope": "a offline", "grant_types": []string{"authorization_code", "refresh_token"}, "response_types": []string{"code"},
+			"access_token_strategy": "jwt", "skip_consent": true, "metadata": m{"plan": "gold"},
+		}).object(t, 201)
+		c := &party{created["client_id"].(string), created["client_secret"].(string), appCallback}
+		w.call(t, "PUT", s.prefix+"/clients/"+c.ID+"/lifespans", m{"authorization_code_grant_access_token_lifespan": "2m"}).object(t, 200)
+		b := w.browser()
+		l := b.open(t, w.authURL(c, "scope", "a offline")).challenge(t)
+		shown := w.call(t, "GET", s.request("login", l, ""), nil).object(t, 200)["client"].(m)
+		equal(t, "the client as the login app sees it", []any{shown["skip_consent"], shown["metadata"], shown["access_token_strategy"], shown["client_secret"]}, []any{true, m{"plan": "gold"}, "jwt", nil})
+		k := b.open(t, w.put(t, s.request("login", l, "accept"), m{"subject": "u", "amr": []string{"otp"}})).consentChallenge(t)
+		to := w.put(t, s.request("consent", k, "accept"), m{"grant_scope": []string{"a", "offline"}, "session": m{"access_token": m{"x": 1}}})
+		tokens := w.exchange(t, c, b.open(t, to).leads(t, c.Redirect, "code"))
+		claims := payload(t, tokens["access_token"])
+		equal(t, "the access token", []any{claims["client_id"], claims["ext"], tokens["expires_in"]}, []any{c.ID, m{"x": 1}, 120})
+		if !w.active(t, tokens["access_token"]) {
+			t.Fatal("the access token is dead")
+		}
+		// Deleting the client's access tokens leaves the refresh token, which
+		// makes living ones again.
+		w.status(t, 204, "DELETE", s.prefix+"/oauth2/tokens?client_id="+c.ID, nil)
+		if w.active(t, tokens["access_token"]) {
+			t.Error("the access token lives on")
+		}
+		fresh := w.token(t, c, "grant_type", "refresh_token", "refresh_token", tokens["refresh_token"].(string)).object(t, 200)
+		if !w.active(t, fresh["access_token"]) {
+			t.Error("a refreshed access token is dead")
+		}
+	})
+}
+
 // A login app may keep a remembered login going while its user comes back.
 func TestExtendSession(t *testing.T) {
 	t.Parallel()
