@@ -188,6 +188,9 @@ func readRequest(r *reader, f *oauth.Flow) {
 	}
 	if has[1] {
 		f.DeviceUntil = r.time()
+		if !f.ForDevice() {
+			r.fail() // the one time that would not be written
+		}
 	}
 }
 

@@ -14,7 +14,8 @@ func wholeFlow() oauth.Flow {
 	return oauth.Flow{
 		Seed: oauth.Seed{1}, ClientUID: oauth.ID{2}, ClientID: "app/ü", RequestedAt: time.UnixMicro(1_700_000_000_000_001).UTC(),
 		CookieHash: [16]byte{3}, Query: "client_id=app&state=a%20b", HintClaims: []byte(`{"sub":"alice"}`),
-		Had: &oauth.RememberedLogin{SessionID: oauth.ID{4}, Subject: "alice", AuthTime: time.UnixMicro(1_600_000_000_000_000).UTC()},
+		DeviceUntil: time.UnixMicro(1_700_000_600_000_001).UTC(),
+		Had:         &oauth.RememberedLogin{SessionID: oauth.ID{4}, Subject: "alice", AuthTime: time.UnixMicro(1_600_000_000_000_000).UTC()},
 		Login: &oauth.Login{
 			Subject: "alice", AuthTime: time.UnixMicro(1_600_000_000_000_000).UTC(), ACR: "1", AMR: []string{"pwd", "otp"},
 			Context: []byte(`{"a":1}`), ForcedID: "x", Remember: true, RememberFor: -1, Session: oauth.ID{5}, Parent: oauth.ID{6}, Looked: true,

@@ -47,6 +47,13 @@ func countedMethods(ctx context.Context, s oauth.Store) []counted {
 		{"Rotate", func() error {
 			return s.Rotate(ctx, grant.ID, oauth.Rotation{Op: oauth.ID{7}, Now: noon, ToGeneration: 1, RefreshExpiresAt: oauth.Never, ExpiresAt: oauth.Never, PurgeAt: oauth.Never})
 		}, write},
+		{"AddDevice", func() error {
+			return s.AddDevice(ctx, &oauth.Device{ID: oauth.ID{21}, ClientUID: client.UID, UserCode: oauth.ID{22}, ExpiresAt: oauth.Never})
+		}, write},
+		{"Device", func() error { _, err := s.Device(ctx, oauth.ID{22}); return err }, read},
+		{"DecideDevice", func() error {
+			return s.DecideDevice(ctx, oauth.ID{21}, oauth.DeviceAccepted, oauth.ID{23}, oauth.ID{24}, noon)
+		}, write},
 		{"UseGrace", func() error { return s.UseGrace(ctx, grant.ID, 1, oauth.ID{8}, noon) }, write},
 		{"EndGrant", func() error { return s.EndGrant(ctx, grant.ID, oauth.EndedByClient, noon) }, write},
 		{"RevokeGrant", func() error { _, err := s.RevokeGrant(ctx, grant.ID, noon); return err }, write},

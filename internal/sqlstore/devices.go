@@ -47,5 +47,12 @@ func (s *Store) Device(ctx context.Context, userCode oauth.ID) (*oauth.Device, e
 
 // DecideDevice writes the first decision about a request. ErrUsed.
 func (s *Store) DecideDevice(ctx context.Context, id oauth.ID, status oauth.DeviceStatus, holder, op oauth.ID, now time.Time) error {
-	return s.spend(ctx, id, op, decideDevice, int64(status), key(holder), op[:], key(id), due(now))
+	out, err := s.exec(ctx, decideDevice, int64(status), key(holder), op[:], key(id), due(now))
+	switch {
+	case err != nil || out.rows > 0:
+		return err
+	case out.unknown:
+		return s.unlessOwn(ctx, oauth.ErrUsed, selectDeviceOp, id, op)
+	}
+	return oauth.ErrUsed
 }

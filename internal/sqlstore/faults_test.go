@@ -111,6 +111,21 @@ func writes(ctx context.Context, s *sqlstore.Store) []write {
 			g.RevokedAt, g.EndedAt = noon, noon
 			return s.RejectGrant(ctx, g, oauth.ID{4})
 		}, row(13, func(g *oauth.GrantRow) bool { return g.Dead() })},
+		{"AddDevice", none, func() error {
+			return s.AddDevice(ctx, &oauth.Device{ID: oauth.ID{31}, ClientUID: client.UID, UserCode: oauth.ID{32}, ExpiresAt: oauth.Never, OpID: oauth.ID{33}})
+		}, func() error { _, err := s.Device(ctx, oauth.ID{32}); return err }},
+		{"DecideDevice", none, func() error {
+			return s.DecideDevice(ctx, oauth.ID{31}, oauth.DeviceRejected, oauth.ID{34}, oauth.ID{35}, noon)
+		}, func() error {
+			d, err := s.Device(ctx, oauth.ID{32})
+			return expect("the device", err == nil && d.Status == oauth.DeviceRejected && d.Holder == oauth.ID{34}, true, err)
+		}},
+		{"ApproveDevice", func() error {
+			g := grant(36)
+			g.Kind, g.CodeExpiresAt = oauth.DeviceGrant, time.Time{}
+			return s.AddGrant(ctx, g, stands)
+		}, func() error { return s.ApproveDevice(ctx, oauth.ID{36}, noon, oauth.ID{37}) },
+			row(36, func(g *oauth.GrantRow) bool { return g.Approved() && g.CodeExpiresAt.Equal(noon) })},
 		{"SpendCode", add(14), spend(14), row(14, func(g *oauth.GrantRow) bool { return g.CodeUsedAt.Equal(noon) })},
 		{"Rotate", both(add(15), spend(15)), func() error {
 			return s.Rotate(ctx, oauth.ID{15}, oauth.Rotation{Op: oauth.ID{6}, Now: noon, ToGeneration: 1, ToRotation: [8]byte{1},
