@@ -14,3 +14,9 @@ var (
 
 // Rebind puts a portable statement into the form of the store's engine.
 func (s *Store) Rebind(stmt string) string { return s.dialect.rebind(stmt) }
+
+// One asks the store's own connections for one value.
+func (s *Store) One(query string) (value string, err error) {
+	err = s.engine.handle().QueryRow(query).Scan(&value)
+	return value, err
+}
