@@ -163,6 +163,8 @@ type OAuth2 struct {
 	AssertionJTIOptional     bool
 	AssertionIATOptional     bool
 	AssertionMaxTTL          time.Duration
+	TokenHook                Hook
+	RefreshTokenHook         Hook
 	DevicePollingInterval    time.Duration
 	UserCodePreset           string
 	UserCodeLength           int    // 0: the preset's

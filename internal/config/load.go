@@ -83,7 +83,7 @@ func (l *loader) document(name string, data []byte) {
 			for _, o := range known {
 				l.values[o] = e.raw
 			}
-		case len(known) > 0 && !known[0].Tree && isSection(entries, e.key):
+		case len(known) > 0 && !known[0].Tree && !isKnownSection(e.key) && isSection(entries, e.key):
 			l.refuse(e.where, e.key, "must be a value, not a section")
 		case len(known) > 0 || isKnownSection(e.key) && !e.value || inTree(e.key):
 		case isKnownSection(e.key):

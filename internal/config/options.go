@@ -25,6 +25,7 @@ var options = slices.Concat(
 	ttlOptions,
 	strategyOptions,
 	oauth2Options,
+	hookOptions,
 	oidcOptions,
 	discoveryOptions,
 	clientOptions,

@@ -23,6 +23,7 @@ func (c *Config) settle() []error {
 		func() error { return c.settleTLS("admin", &c.Serve.Admin) },
 		c.settleIssuer,
 		c.settlePairwise,
+		c.settleHooks,
 		c.settleUserCodes,
 		c.settlePorts,
 	} {

@@ -152,6 +152,7 @@ type CodeSpend struct {
 	RefreshExpiresAt time.Time // zero: no refresh token
 	ExpiresAt        time.Time
 	PurgeAt          time.Time
+	HookData         []byte // nil leaves the row's
 	// Parent is the consent on which a skipped one rests; zero: none. It must
 	// not have been revoked, which a revocation at the same moment as the skip
 	// may not have told its Grant.
@@ -168,6 +169,7 @@ type Rotation struct {
 	RefreshExpiresAt             time.Time
 	ExpiresAt                    time.Time
 	PurgeAt                      time.Time // written only when later than the row's
+	HookData                     []byte    // nil leaves the row's
 }
 
 // GrantFilter narrows what belongs to a subject.

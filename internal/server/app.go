@@ -86,6 +86,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		Store: store, Clients: clients, Keys: keys, Sealer: sealer, Now: o.Now, Observe: observe,
 		Options: tokenOptions(c),
 	}
+	tokens.BeforeSpend = beforeSpend(c, &tokens.Options, fetcher.Roots, metrics)
 	flows := &flow.Service{
 		Store: store, Clients: clients, Tokens: tokens, Sealer: sealer, Now: o.Now, Observe: observe,
 		Options: flowOptions(c),
@@ -237,6 +238,7 @@ func withPages(c *config.Config, pages, api http.Handler) http.Handler {
 type metrics struct {
 	http    *web.Metrics
 	events  *prometheus.CounterVec
+	hooks   *prometheus.CounterVec
 	handler http.Handler
 }
 
@@ -251,6 +253,7 @@ func newMetrics(o Options) *metrics {
 		events:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hydra_events_total", Help: "Events that an operator may want to see, such as replays and revocations."}, []string{"event"}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}),
 	}
-	labelled.MustRegister(m.events)
+	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hydra_token_hooks_total", Help: "Calls of token hooks, by hook and by how they ended."}, []string{"hook", "outcome"})
+	labelled.MustRegister(m.events, m.hooks)
 	return m
 }

@@ -103,6 +103,14 @@ func (d textInto) Scan(v any) error {
 	return nil
 }
 
+// optionalBytes writes NULL for nil.
+func optionalBytes(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
 // text writes text as bytes; it is never NULL.
 func text(s string) []byte { return append([]byte{}, s...) }
 

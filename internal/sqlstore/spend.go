@@ -13,13 +13,15 @@ const (
 	living = `ended_at IS NULL AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM clients c WHERE c.uid = grants.client_uid)`
 
 	spendCode = `
-		UPDATE grants SET code_used_at = ?, rotation_id = ?, refresh_expires_at = ?, expires_at = ?, purge_at = ?, op_id = ?
+		UPDATE grants SET code_used_at = ?, rotation_id = ?, refresh_expires_at = ?, expires_at = ?, purge_at = ?, op_id = ?,
+			hook_data = COALESCE(?, hook_data)
 		WHERE id = ? AND code_used_at IS NULL AND code_expires_at > ? AND ` + living + `
 		  AND (? = 0 OR NOT EXISTS (SELECT 1 FROM (SELECT p.id FROM grants p WHERE p.id = ? AND p.revoked_at IS NOT NULL) x))`
 	rotateGrant = `
 		UPDATE grants SET generation = ?, rotation_id = ?, refreshed_at = ?, grace_uses = 0,
 			access_floor = CASE WHEN access_floor < ? THEN ? ELSE access_floor END,
-			refresh_expires_at = ?, expires_at = ?, purge_at = CASE WHEN purge_at < ? THEN ? ELSE purge_at END, op_id = ?
+			refresh_expires_at = ?, expires_at = ?, purge_at = CASE WHEN purge_at < ? THEN ? ELSE purge_at END, op_id = ?,
+			hook_data = COALESCE(?, hook_data)
 		WHERE id = ? AND generation = ? AND rotation_id = ? AND refresh_expires_at > ? AND ` + living
 	useGrace = `
 		UPDATE grants SET grace_uses = grace_uses + 1, op_id = ?
@@ -46,14 +48,14 @@ func (s *Store) spend(ctx context.Context, id, op oauth.ID, stmt string, args ..
 // have missed each other, but both were committed before a code was spent.
 func (s *Store) SpendCode(ctx context.Context, id oauth.ID, c oauth.CodeSpend) error {
 	return s.spend(ctx, id, c.Op, spendCode, due(c.Now), c.RotationID[:], micros(c.RefreshExpiresAt), due(c.ExpiresAt),
-		due(c.PurgeAt), c.Op[:], key(id), due(c.Now), given(c.Parent), c.Parent[:])
+		due(c.PurgeAt), c.Op[:], optionalBytes(c.HookData), key(id), due(c.Now), given(c.Parent), c.Parent[:])
 }
 
 // Rotate advances generation and rotation id. The count of answers to the
 // previous generation begins anew. ErrUsed.
 func (s *Store) Rotate(ctx context.Context, id oauth.ID, r oauth.Rotation) error {
 	return s.spend(ctx, id, r.Op, rotateGrant, r.ToGeneration, r.ToRotation[:], due(r.Now), r.AccessFloor, r.AccessFloor,
-		micros(r.RefreshExpiresAt), due(r.ExpiresAt), due(r.PurgeAt), due(r.PurgeAt), r.Op[:],
+		micros(r.RefreshExpiresAt), due(r.ExpiresAt), due(r.PurgeAt), due(r.PurgeAt), r.Op[:], optionalBytes(r.HookData),
 		key(id), r.FromGeneration, r.FromRotation[:], due(r.Now))
 }
 

@@ -80,6 +80,15 @@ func spendWrites(t *testing.T, f *fixture) {
 	want.ExpiresAt, want.PurgeAt, want.OpID = s.ExpiresAt, s.PurgeAt, s.Op
 	wantSame(t, "grant", &f.grant(t, g.ID).Grant, &want)
 
+	g = f.addGrant(t, c.UID, func(g *oauth.Grant) { g.HookData = []byte("before") })
+	must(t, f.SpendCode(t.Context(), g.ID, codeSpend()))
+	wantSame(t, "what a hook said before", string(f.grant(t, g.ID).HookData), "before")
+	g = f.addGrant(t, c.UID, nil)
+	s = codeSpend()
+	s.HookData = []byte("hook")
+	must(t, f.SpendCode(t.Context(), g.ID, s))
+	wantSame(t, "what a hook says", string(f.grant(t, g.ID).HookData), "hook")
+
 	g = f.addGrant(t, c.UID, nil)
 	s = codeSpend()
 	s.RefreshExpiresAt = time.Time{}
@@ -158,9 +167,11 @@ func rotateWrites(t *testing.T, f *fixture) {
 	wantSame(t, "grant", &row.Grant, &want)
 
 	low := rotation(5, r.ToRotation)
-	low.AccessFloor, low.PurgeAt = 1, noon.Add(time.Minute)
+	low.AccessFloor, low.PurgeAt, low.HookData = 1, noon.Add(time.Minute), []byte("hook")
 	must(t, f.Rotate(t.Context(), g.ID, low))
-	if row := f.grant(t, g.ID); row.AccessFloor != 5 || !row.PurgeAt.Equal(r.PurgeAt) {
+	must(t, f.Rotate(t.Context(), g.ID, rotation(6, low.ToRotation)))
+	wantSame(t, "what a hook said the refresh before", string(f.grant(t, g.ID).HookData), "hook")
+	if row := f.grant(t, g.ID); row.AccessFloor != 7 || !row.PurgeAt.Equal(r.PurgeAt) {
 		t.Errorf("access floor %d and purge at %v were lowered", row.AccessFloor, row.PurgeAt)
 	}
 }

@@ -33,7 +33,7 @@ func (s *Service) authorizationCode(ctx context.Context, r request) (*Response, 
 	if err := s.checkCode(ctx, r, row); err != nil {
 		return nil, err
 	}
-	data, err := s.OpenData(&row.Grant)
+	data, err := s.openPaid(&row.Grant)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (s *Service) authorizationCode(ctx context.Context, r request) (*Response, 
 		p.refresh = true
 		copy(p.rotation[:], secret.Bytes(len(p.rotation)))
 	}
-	res, err := s.pay(ctx, p)
+	res, err := s.pay(ctx, &p)
 	if err != nil {
 		return nil, err
 	}

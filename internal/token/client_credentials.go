@@ -2,6 +2,8 @@ package token
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -64,6 +66,8 @@ type machine struct {
 	subject         string // empty: the client itself
 	scope, audience []string
 	lifetime        time.Duration
+	assertion       oauth.Secret    // that it is for
+	session         json.RawMessage // claims of a hook
 }
 
 // askMachine lets BeforeSpend have its say.
@@ -71,9 +75,17 @@ func (s *Service) askMachine(ctx context.Context, r request, grantType string, m
 	if s.BeforeSpend == nil {
 		return nil
 	}
-	return s.BeforeSpend(ctx, &Payout{GrantType: grantType, Client: r.client, Data: &oauth.GrantData{
+	ask := Payout{GrantType: grantType, Client: r.client, Scope: m.scope, Assertion: m.assertion, Data: &oauth.GrantData{
 		Subject: m.holder(r.client), RequestedScope: m.scope, RequestedAudience: m.audience, GrantedScope: m.scope, GrantedAudience: m.audience,
-	}})
+	}}
+	if err := s.BeforeSpend(ctx, &ask); err != nil {
+		return err
+	}
+	session, err := members(ask.Data.AccessClaims)
+	if err == nil && len(session) > 0 {
+		m.session = ask.Data.AccessClaims
+	}
+	return err
 }
 
 // holder is the sub of the token: without a subject the client.
@@ -85,6 +97,27 @@ func (m *machine) holder(c *oauth.Client) string {
 }
 
 func (s *Service) machineToken(ctx context.Context, r request, m machine) (oauth.Secret, error) {
+	value, err := s.sealMachine(r, m, nil)
+	switch {
+	case err != nil:
+		return "", err
+	case len(value) > maxMachineToken:
+		return "", oauth.InvalidScope.Hint("Subject, scopes and audiences are too long for one access token.")
+	case s.Options.strategy(r.client) == strategyJWT:
+		return s.machineJWT(ctx, r, m)
+	case m.session == nil:
+		return value, nil
+	case len(m.session) > maxMachineToken:
+		return s.machineGrant(ctx, r, m)
+	}
+	value, err = s.sealMachine(r, m, m.session)
+	if err == nil && len(value) > maxMachineToken {
+		return s.machineGrant(ctx, r, m)
+	}
+	return value, err
+}
+
+func (s *Service) sealMachine(r request, m machine, session json.RawMessage) (oauth.Secret, error) {
 	value, err := s.Sealer.Seal(secret.Machine, encodeMachine(machinePayload{
 		ClientUID: r.client.UID,
 		Epoch:     r.client.Epoch,
@@ -93,23 +126,48 @@ func (s *Service) machineToken(ctx context.Context, r request, m machine) (oauth
 		Audience:  m.audience,
 		Issued:    r.now.Unix(),
 		Lifetime:  int64(m.lifetime / time.Second),
+		Session:   session,
+	}))
+	return oauth.Secret(value), err
+}
+
+// machineGrant makes an access token that a row stands behind, because a hook
+// says more than fits into one.
+func (s *Service) machineGrant(ctx context.Context, r request, m machine) (oauth.Secret, error) {
+	seed := oauth.Seed(secret.NewID())
+	expires := r.now.Add(m.lifetime)
+	g := &oauth.Grant{
+		ID: seed.GrantID(), ClientUID: r.client.UID, Kind: oauth.MachineGrant, RequestedAt: r.now, CodeUsedAt: r.now,
+		ExpiresAt: expires, PurgeAt: Appointment(expires, r.now), OpID: secret.NewID(),
+	}
+	var err error
+	g.Data, err = s.SealData(g.ID, &oauth.GrantData{
+		Subject: m.holder(r.client), GrantedScope: m.scope, GrantedAudience: m.audience, AccessClaims: m.session,
+	})
+	if err != nil {
+		return "", err
+	}
+	value, err := s.Sealer.Seal(secret.Access, encodeAccess(accessPayload{
+		Key: seed.AccessKey(), Epoch: r.client.Epoch, Issued: r.now.Unix(), Lifetime: int64(m.lifetime / time.Second),
 	}))
 	if err != nil {
 		return "", err
 	}
-	if len(value) > maxMachineToken {
-		return "", oauth.InvalidScope.Hint("Subject, scopes and audiences are too long for one access token.")
+	err = s.Store.AddGrant(context.WithoutCancel(ctx), g, oauth.Standing{Now: r.now})
+	if errors.Is(err, oauth.ErrGone) {
+		return "", oauth.InvalidClient.Hint("The client was deleted.").Because(err)
 	}
-	if s.Options.strategy(r.client) != strategyJWT {
-		return oauth.Secret(value), nil
-	}
+	return oauth.Secret(value), err
+}
+
+func (s *Service) machineJWT(ctx context.Context, r request, m machine) (oauth.Secret, error) {
 	jti, err := s.Sealer.Seal(secret.JWTReference, encodeReference(referencePayload{ClientUID: r.client.UID, Epoch: r.client.Epoch}))
 	if err != nil {
 		return "", err
 	}
 	return s.signAccess(ctx, accessClaims{
 		client: r.client, jti: jti, subject: m.holder(r.client), scope: m.scope, audience: m.audience,
-		issued: r.now, lifetime: m.lifetime,
+		issued: r.now, lifetime: m.lifetime, session: m.session,
 	})
 }
 

@@ -38,6 +38,41 @@ func (s *Service) OpenData(g *oauth.Grant) (*oauth.GrantData, error) {
 	return d, nil
 }
 
+// hookClaims are the claims that a hook put in place of the consent's. They are
+// kept beside those, which the consent app gets to see again.
+type hookClaims struct {
+	Access json.RawMessage `json:"ac,omitempty"`
+	ID     json.RawMessage `json:"ic,omitempty"`
+}
+
+// sealHook seals the claims of d that came from a hook.
+func (s *Service) sealHook(id oauth.ID, d *oauth.GrantData) ([]byte, error) {
+	plain, err := encodeJSON(hookClaims{d.AccessClaims, d.IDClaims})
+	if err != nil {
+		return nil, err
+	}
+	return s.Sealer.SealRow("grants", "hook_data", id[:], append([]byte{dataFormat}, plain...))
+}
+
+// openPaid is OpenData with the claims as tokens carry them: those of a hook,
+// where one has said something.
+func (s *Service) openPaid(g *oauth.Grant) (*oauth.GrantData, error) {
+	d, err := s.OpenData(g)
+	if err != nil || len(g.HookData) == 0 {
+		return d, err
+	}
+	plain, err := s.Sealer.OpenRow("grants", "hook_data", g.ID[:], g.HookData)
+	if err != nil {
+		return nil, fmt.Errorf("token: open the claims of a hook in grant %s: %w", g.ID, err)
+	}
+	var c hookClaims
+	if len(plain) == 0 || plain[0] != dataFormat || json.Unmarshal(plain[1:], &c) != nil {
+		return nil, fmt.Errorf("token: the claims of a hook in grant %s cannot be read", g.ID)
+	}
+	d.AccessClaims, d.IDClaims = c.Access, c.ID
+	return d, nil
+}
+
 // Code seals an authorization code for the Grant of the seed. Calling it again
 // gives another value for the same code: whichever is spent first, spends both.
 func (s *Service) Code(seed oauth.Seed, expires time.Time) (oauth.Secret, error) {

@@ -67,7 +67,7 @@ func (s *Service) deviceCode(ctx context.Context, r request) (*Response, error) 
 	if err := checkDevice(r, row); err != nil {
 		return nil, err
 	}
-	data, err := s.OpenData(&row.Grant)
+	data, err := s.openPaid(&row.Grant)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (s *Service) deviceCode(ctx context.Context, r request) (*Response, error) 
 		p.refresh = true
 		copy(p.rotation[:], secret.Bytes(len(p.rotation)))
 	}
-	res, err := s.pay(ctx, p)
+	res, err := s.pay(ctx, &p)
 	if err != nil {
 		return nil, err
 	}

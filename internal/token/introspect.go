@@ -53,6 +53,7 @@ func (s *Service) Introspect(ctx context.Context, value oauth.Secret, _ string, 
 		if in.Subject == "" {
 			in.Subject = st.client.ID
 		}
+		in.Extra = c.machine.Session
 	} else if err := s.describe(in, st); err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func inactive(err error) (*Introspection, error) {
 }
 
 func (s *Service) describe(in *Introspection, st *standing) error {
-	d, err := s.OpenData(&st.row.Grant)
+	d, err := s.openPaid(&st.row.Grant)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type payout struct {
 	generation int64   // of the tokens
 	rotation   [8]byte // of the refresh token
 	refresh    bool    // one is paid out
+	hook       []byte  // sealed claims of a hook; nil when it changed nothing
 }
 
 // pay makes the whole answer: nothing is left that could fail once the code
@@ -32,13 +33,9 @@ type payout struct {
 // Signing comes before the spend, too: a signer that is overloaded or gone
 // must not cost a user the sign-in. A caller that loses the race throws the
 // answer away; nobody has seen it.
-func (s *Service) pay(ctx context.Context, p payout) (*Response, error) {
-	if s.BeforeSpend != nil {
-		data := *p.data
-		if err := s.BeforeSpend(ctx, &Payout{GrantType: p.grantType, Client: p.client, Grant: &p.row.Grant, Data: &data}); err != nil {
-			return nil, err
-		}
-		p.data = &data
+func (s *Service) pay(ctx context.Context, p *payout) (*Response, error) {
+	if err := s.ask(ctx, p); err != nil {
+		return nil, err
 	}
 	res := &Response{
 		ExpiresIn: int64(p.life.access / time.Second),
@@ -46,7 +43,7 @@ func (s *Service) pay(ctx context.Context, p payout) (*Response, error) {
 		TokenType: "bearer",
 	}
 	var err error
-	if res.AccessToken, err = s.accessToken(ctx, p); err != nil {
+	if res.AccessToken, err = s.accessToken(ctx, *p); err != nil {
 		return nil, err
 	}
 	if p.refresh {
@@ -55,11 +52,28 @@ func (s *Service) pay(ctx context.Context, p payout) (*Response, error) {
 		}
 	}
 	if contains(p.scope, "openid") {
-		if res.IDToken, err = s.idToken(ctx, p, res.AccessToken); err != nil {
+		if res.IDToken, err = s.idToken(ctx, *p, res.AccessToken); err != nil {
 			return nil, err
 		}
 	}
 	return res, nil
+}
+
+// ask lets BeforeSpend have its say.
+func (s *Service) ask(ctx context.Context, p *payout) (err error) {
+	if s.BeforeSpend == nil {
+		return nil
+	}
+	data := *p.data
+	ask := Payout{GrantType: p.grantType, Client: p.client, Scope: p.scope, Grant: &p.row.Grant, Data: &data}
+	if err := s.BeforeSpend(ctx, &ask); err != nil {
+		return err
+	}
+	p.data = &data
+	if ask.Replaced {
+		p.hook, err = s.sealHook(p.row.ID, &data)
+	}
+	return err
 }
 
 // accessToken makes the access token of a Grant, opaque or as a JWT.
@@ -134,6 +148,7 @@ func (p *payout) spend(grace time.Duration) oauth.CodeSpend {
 		RefreshExpiresAt: p.refreshExpires(),
 		ExpiresAt:        expires,
 		PurgeAt:          Appointment(expires, p.now),
+		HookData:         p.hook,
 		Parent:           p.row.Parent,
 	}
 }

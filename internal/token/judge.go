@@ -147,6 +147,9 @@ func (s *Service) readJWT(ctx context.Context, value oauth.Secret, now time.Time
 	if !ref.ClientUID.IsZero() {
 		c.token = machineID(opened.Nonce)
 		c.machine = body.machine(ref)
+		if c.machine.Session, err = s.Options.session(body); err != nil {
+			return nil, errUnknown
+		}
 	}
 	return c.until(issued, expires-issued, now)
 }
@@ -164,6 +167,24 @@ func (c claimSet) machine(ref referencePayload) *machinePayload {
 	}
 	m.Scope = scope
 	return m
+}
+
+// session is what a machine's JWT carries beyond the claims of every token: the
+// object ext, and what stands at the top instead.
+func (o *Options) session(body claimSet) ([]byte, error) {
+	ext, err := members(body["ext"])
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range o.TopLevelClaims {
+		if v, ok := body[name]; ok && !contains(reservedAccessClaims, name) {
+			ext[name] = v
+		}
+	}
+	if len(ext) == 0 {
+		return nil, nil
+	}
+	return encodeJSON(ext)
 }
 
 // standing is a token whose row and client were looked up, in one statement.

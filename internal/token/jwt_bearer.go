@@ -56,7 +56,10 @@ func (s *Service) jwtBearer(ctx context.Context, r request) (*Response, error) {
 	}
 
 	lifetime := s.Options.lifespans(r.client.Lifespans.JWTBearerAccess, nil, nil).access
-	m := machine{subject: claims.Subject, scope: scope, audience: audience, lifetime: lifetime}
+	m := machine{
+		subject: claims.Subject, scope: scope, audience: audience, lifetime: lifetime,
+		assertion: oauth.Secret(r.form.Get("assertion")),
+	}
 	if err := s.askMachine(ctx, r, oauth.GrantJWTBearer, &m); err != nil {
 		return nil, err
 	}

@@ -52,6 +52,7 @@ type machinePayload struct {
 	Audience  []string
 	Issued    int64
 	Lifetime  int64
+	Session   []byte // claims of a hook, a JSON object; nil when there are none
 }
 
 // referencePayload is sealed into the jti of a JWT access token. It carries
@@ -135,6 +136,7 @@ const (
 	narrowedScope    = 1 << 0
 	narrowedAudience = 1 << 1
 	ofMachine        = 1 << 2 // references only
+	withSession      = 1 << 3 // tokens of machines only
 )
 
 func encodeAccess(p accessPayload) []byte {
@@ -174,17 +176,25 @@ func decodeRefresh(b []byte) (p refreshPayload, err error) {
 }
 
 func encodeMachine(p machinePayload) []byte {
-	b := append([]byte{0}, p.ClientUID[:]...) // no flags yet
+	var flags byte
+	if p.Session != nil {
+		flags |= withSession
+	}
+	b := append([]byte{flags}, p.ClientUID[:]...)
 	b = putInt(b, p.Epoch)
 	b = putInt(b, p.Issued)
 	b = putInt(b, p.Lifetime)
 	b = putBytes(b, []byte(p.Subject))
-	return putList(putList(b, p.Scope), p.Audience)
+	b = putList(putList(b, p.Scope), p.Audience)
+	if p.Session != nil {
+		b = putBytes(b, p.Session)
+	}
+	return b
 }
 
 func decodeMachine(b []byte) (p machinePayload, err error) {
 	r := reader{b: b}
-	r.flags(0)
+	flags := r.flags(withSession)
 	r.fixed(p.ClientUID[:])
 	p.Epoch = r.int()
 	p.Issued = r.int()
@@ -192,6 +202,9 @@ func decodeMachine(b []byte) (p machinePayload, err error) {
 	p.Subject = string(r.bytes())
 	p.Scope = r.list()
 	p.Audience = r.list()
+	if flags&withSession != 0 {
+		p.Session = append([]byte{}, r.bytes()...)
+	}
 	return p, r.end()
 }
 

@@ -70,7 +70,7 @@ func (s *Service) refreshOnce(ctx context.Context, r request, t refreshPayload) 
 	if how == refreshReused {
 		return nil, s.reusedRefresh(ctx, r, row)
 	}
-	data, err := s.OpenData(&row.Grant)
+	data, err := s.openPaid(&row.Grant)
 	if err != nil {
 		return nil, err
 	}
@@ -183,9 +183,12 @@ func (s *Service) preparePayout(r request, t refreshPayload, row *oauth.GrantRow
 
 // repeat answers the token before the current one with tokens of the current
 // generation: the same Grant, no second chain.
+//
+// What a hook says to the repetition is in its answer and not kept: the Grant
+// stays as the first answer left it.
 func (s *Service) repeat(ctx context.Context, p payout) (*Response, error) {
 	p.generation, p.rotation = p.row.Generation, p.row.RotationID
-	res, err := s.pay(ctx, p)
+	res, err := s.pay(ctx, &p)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +203,7 @@ func (s *Service) repeat(ctx context.Context, p payout) (*Response, error) {
 func (s *Service) rotate(ctx context.Context, p payout, t refreshPayload, how refreshVerdict) (*Response, error) {
 	p.generation = t.Generation + 1 // also when the row is behind: never below what was given out
 	copy(p.rotation[:], secret.Bytes(len(p.rotation)))
-	res, err := s.pay(ctx, p)
+	res, err := s.pay(ctx, &p)
 	if err != nil {
 		return nil, err
 	}
@@ -218,6 +221,7 @@ func (s *Service) rotate(ctx context.Context, p payout, t refreshPayload, how re
 		RefreshExpiresAt: p.refreshExpires(),
 		ExpiresAt:        expires,
 		PurgeAt:          Appointment(expires, p.now),
+		HookData:         p.hook,
 	})
 	if err != nil {
 		return nil, err

@@ -60,8 +60,14 @@ type Service struct {
 type Payout struct {
 	GrantType string
 	Client    *oauth.Client
+	Scope     []string     // of the access token
+	Assertion oauth.Secret // of a JWT bearer grant
 	Grant     *oauth.Grant // nil for client credentials and JWT bearer
 	Data      *oauth.GrantData
+
+	// Replaced is set by BeforeSpend when it has put other claims into Data.
+	// They are kept for later tokens of the Grant, beside those of the consent.
+	Replaced bool
 }
 
 // Options are the settings of the service. The zero value of a duration means

@@ -30,13 +30,16 @@ func (s *Service) Userinfo(ctx context.Context, value oauth.Secret) (*Userinfo, 
 	case c.use != useAccess:
 		return nil, oauth.RequestUnauthorized.Hint("Only an access token is accepted here.")
 	case c.machine != nil:
-		return nil, oauth.RequestUnauthorized.Hint("There is no end-user behind this access token.")
+		return nil, noUser()
 	}
 	st, err := s.look(ctx, c, now)
 	if err != nil {
 		return nil, unauthorized(err)
 	}
-	d, err := s.OpenData(&st.row.Grant)
+	if st.row.Kind == oauth.MachineGrant {
+		return nil, noUser()
+	}
+	d, err := s.openPaid(&st.row.Grant)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +54,10 @@ func (s *Service) Userinfo(ctx context.Context, value oauth.Secret) (*Userinfo, 
 		return nil, err
 	}
 	return s.userinfo(ctx, client, d)
+}
+
+func noUser() error {
+	return oauth.RequestUnauthorized.Hint("There is no end-user behind this access token.")
 }
 
 func unauthorized(err error) error {

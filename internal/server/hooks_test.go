@@ -1,0 +1,142 @@
+package server_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// hookService is a token hook that answers what the test says.
+type hookService struct {
+	*httptest.Server
+	mu      sync.Mutex
+	status  int
+	reply   string
+	headers []http.Header
+	bodies  []string
+}
+
+func newHookService(t *testing.T) *hookService {
+	t.Helper()
+	h := &hookService{status: 204}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.headers, h.bodies = append(h.headers, r.Header), append(h.bodies, string(body))
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(h.status)
+		if h.status == 200 {
+			_, _ = io.WriteString(w, h.reply)
+		}
+	}))
+	t.Cleanup(h.Server.Close)
+	return h
+}
+
+func (h *hookService) says(status int, reply string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.status, h.reply = status, reply
+}
+
+// last returns the last call, and how many there were.
+func (h *hookService) last() (http.Header, string, int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := len(h.bodies)
+	return h.headers[n-1], h.bodies[n-1], n
+}
+
+// Contract §2.6 over HTTP: the hook lies on a private address, which the
+// operator may name.
+func TestTokenHook(t *testing.T) {
+	t.Parallel()
+	hook, refresh := newHookService(t), newHookService(t)
+	r := newRig(t,
+		"OAUTH2_TOKEN_HOOK_URL="+hook.URL+"/token?key=qu3ry", "OAUTH2_TOKEN_HOOK_AUTH_TYPE=api_key",
+		"OAUTH2_TOKEN_HOOK_AUTH_CONFIG_NAME=X-Api-Key", "OAUTH2_TOKEN_HOOK_AUTH_CONFIG_VALUE=s3cret",
+		"OAUTH2_REFRESH_TOKEN_HOOK_URL="+refresh.URL, "OAUTH2_REFRESH_TOKEN_HOOK_AUTH_TYPE=api_key", "OAUTH2_REFRESH_TOKEN_HOOK_AUTH_CONFIG_IN=cookie",
+		"OAUTH2_REFRESH_TOKEN_HOOK_AUTH_CONFIG_NAME=key", "OAUTH2_REFRESH_TOKEN_HOOK_AUTH_CONFIG_VALUE=c00kie",
+	)
+	c := r.client(nil)
+	code := r.code(c, sign{})
+
+	// Whatever goes wrong burns nothing, and the reason is in the log alone.
+	hook.says(403, "")
+	r.exchange(c, code).is(403, "access_denied")
+	for _, status := range []int{302, 500} {
+		hook.says(status, "")
+		if a := r.exchange(c, code).is(500, "server_error"); strings.Contains(a.Body, "hook") || strings.Contains(a.Body, "127.0.0.1") {
+			t.Errorf("the answer says why: %s", a.Body)
+		}
+	}
+	if log := r.Log.String(); !strings.Contains(log, "token_hook: answered with status 302") {
+		t.Error("the log does not say why")
+	}
+
+	hook.says(200, `{"session":{"access_token":{"tier":"gold"},"id_token":{"email":"hook@test"}}}`)
+	got := r.exchange(c, code).is(200, "")
+	header, body, calls := hook.last()
+	var asked struct{ Request m }
+	if err := json.Unmarshal([]byte(body), &asked); err != nil || asked.Request["client_id"] != c.id {
+		t.Errorf("asked with %s, %v", body, err)
+	}
+	if header.Get("X-Api-Key") != "s3cret" || header.Get("Content-Type") != "application/json" || header.Get("Authorization") != "" || calls != 4 {
+		t.Errorf("call %d had %v", calls, header)
+	}
+	if strings.Contains(body, c.secret) || strings.Contains(body, code) {
+		t.Error("the hook was told a secret")
+	}
+	if in := r.introspect(got.text("access_token")).fields(); in["ext"].(map[string]any)["tier"] != "gold" {
+		t.Errorf("introspection %v", in)
+	}
+	if email := r.claims(got.text("id_token"))["email"]; email != "hook@test" {
+		t.Errorf("ID token with email %v", email)
+	}
+
+	// A later refresh keeps the claims, and tells both hooks.
+	hook.says(204, "")
+	again := r.refresh(c, got.text("refresh_token")).is(200, "")
+	if in := r.introspect(again.text("access_token")).fields(); in["ext"].(map[string]any)["tier"] != "gold" {
+		t.Errorf("introspection after the refresh %v", in)
+	}
+	header, body, calls = refresh.last()
+	if header.Get("Cookie") != "key=c00kie" || calls != 1 || !strings.Contains(body, `"subject":`) {
+		t.Errorf("refresh call %d had %v and %s", calls, header, body)
+	}
+	refresh.says(403, "")
+	r.refresh(c, again.text("refresh_token")).is(403, "access_denied")
+	refresh.says(204, "")
+	r.refresh(c, again.text("refresh_token")).is(200, "")
+
+	// A client's own tokens carry the claims themselves.
+	hook.says(200, `{"session":{"access_token":{"tier":"machine"}}}`)
+	machine := r.token(c, "grant_type", "client_credentials").is(200, "")
+	if in := r.introspect(machine.text("access_token")).fields(); in["ext"].(map[string]any)["tier"] != "machine" {
+		t.Errorf("introspection of the client's token %v", in)
+	}
+
+	hook.Close()
+	r.token(c, "grant_type", "client_credentials").is(500, "server_error")
+
+	metrics := get(t, r.Admin+"/metrics/prometheus").Body
+	for _, want := range []string{
+		`hook="token_hook",outcome="denied"`, `hook="token_hook",outcome="failed"`, `hook="token_hook",outcome="replaced"`,
+		`hook="token_hook",outcome="kept"`, `hook="refresh_token_hook",outcome="denied"`, `hook="refresh_token_hook",outcome="kept"`,
+	} {
+		if !strings.Contains(metrics, "hydra_token_hooks_total{") || !strings.Contains(strings.ReplaceAll(metrics, " ", ""), want) {
+			t.Errorf("no metric with %s", want)
+		}
+	}
+	log := r.Log.String()
+	for _, secret := range []string{"s3cret", "c00kie", "qu3ry"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log has %q", secret)
+		}
+	}
+}
