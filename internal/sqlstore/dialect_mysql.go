@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/pressly/goose/v3"
@@ -59,7 +58,7 @@ func openMySQL(_ context.Context, d *dialect, cfg Config) (engine, error) {
 	conn.RejectReadOnly = true    // a server that was demoted is left
 	conn.Logger = &mysql.NopLogger{}
 	if conn.Timeout == 0 {
-		conn.Timeout = 5 * time.Second
+		conn.Timeout = connectTimeout
 	}
 	if err := conn.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
 		return nil, fmt.Errorf("sqlstore: %w", err)

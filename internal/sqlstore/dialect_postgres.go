@@ -57,6 +57,9 @@ func openPostgres(_ context.Context, d *dialect, cfg Config) (engine, error) {
 		// was acknowledged to be seen.
 		conn.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
+	if conn.ConnectTimeout == 0 {
+		conn.ConnectTimeout = connectTimeout // for each host
+	}
 	return serve(d, stdlib.GetConnector(*conn), p, cfg), nil
 }
 

@@ -15,6 +15,10 @@ type pool struct {
 	lifetime, idleTime time.Duration
 }
 
+// connectTimeout bounds the wait for a host that does not answer, unless the
+// DSN does.
+const connectTimeout = 5 * time.Second
+
 // longestDuration bounds what a pool option may say.
 const longestDuration = 24 * time.Hour
 

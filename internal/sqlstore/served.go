@@ -43,6 +43,7 @@ type link struct {
 	engine *served
 	conn   *sql.Conn
 	lost   bool // it must not be used again
+	cut    bool // the server or the network did that, and so to others, too
 }
 
 // take waits for a connection as long as the caller does.
@@ -86,20 +87,23 @@ func (l *link) judge(ctx context.Context, err error) error {
 		// Some drivers close the connection then, some leave the answer in it.
 		l.lost = true
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			l.cut = true
 			return &silence{err}
 		}
 	case l.engine.dialect.cut(err):
-		l.lost = true
+		l.lost, l.cut = true, true
 	}
 	return err
 }
 
-// release gives the connection back, or closes it with all that wait: what
-// cut one of them has most likely cut all.
+// release gives the connection back, or closes it. What cut one of them has
+// most likely cut all that wait for work.
 func (l *link) release() {
 	if l.lost {
 		// The documented way to take a connection out of the pool.
 		_ = l.conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	if l.cut {
 		l.engine.db.SetMaxIdleConns(-1)
 		l.engine.db.SetMaxIdleConns(l.engine.idle)
 	}
