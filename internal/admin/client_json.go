@@ -80,7 +80,8 @@ type timestamp time.Time
 
 // MarshalJSON writes the time.
 func (t timestamp) MarshalJSON() ([]byte, error) {
-	return json.Marshal(time.Time(t).UTC().Truncate(time.Second).Format(time.RFC3339))
+	const quoted = `"` + time.RFC3339 + `"` // nothing in it needs escaping
+	return time.Time(t).UTC().AppendFormat(make([]byte, 0, len(quoted)), quoted), nil
 }
 
 // UnmarshalJSON ignores the value.
