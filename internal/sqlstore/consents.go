@@ -10,11 +10,12 @@ import (
 
 // Conditions under which a Grant may be written. A parameter 0 switches a
 // condition off. The parent is looked for in a derived table, because MySQL
-// does not let an UPDATE read its own table directly.
+// does not let an UPDATE read its own table directly, and LIMIT keeps it from
+// making that of it.
 const (
 	clientStands = `EXISTS (SELECT 1 FROM clients c WHERE c.uid = ?)`
 	parentStands = `(? = 0 OR EXISTS (SELECT 1 FROM (SELECT p.id FROM grants p
-		WHERE p.id = ? AND p.revoked_at IS NULL AND p.consent_until > ?) x))`
+		WHERE p.id = ? AND p.revoked_at IS NULL AND p.consent_until > ? LIMIT 1) x))`
 	sessionStands = `(? = 0 OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = ? AND s.ended_at IS NULL))`
 	standing      = clientStands + ` AND ` + parentStands + ` AND ` + sessionStands
 

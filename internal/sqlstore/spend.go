@@ -16,7 +16,7 @@ const (
 		UPDATE grants SET code_used_at = ?, rotation_id = ?, refresh_expires_at = ?, expires_at = ?, purge_at = ?, op_id = ?,
 			hook_data = COALESCE(?, hook_data)
 		WHERE id = ? AND code_used_at IS NULL AND code_expires_at > ? AND ` + living + `
-		  AND (? = 0 OR NOT EXISTS (SELECT 1 FROM (SELECT p.id FROM grants p WHERE p.id = ? AND p.revoked_at IS NOT NULL) x))`
+		  AND (? = 0 OR NOT EXISTS (SELECT 1 FROM (SELECT p.id FROM grants p WHERE p.id = ? AND p.revoked_at IS NOT NULL LIMIT 1) x))`
 	rotateGrant = `
 		UPDATE grants SET generation = ?, rotation_id = ?, refreshed_at = ?, grace_uses = 0,
 			access_floor = CASE WHEN access_floor < ? THEN ? ELSE access_floor END,
