@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -54,9 +53,7 @@ func TestServerThatCannotStartIsAnErrorWithItsLog(t *testing.T) {
 	if err := os.WriteFile(program, []byte("#!/bin/sh\necho no luck today\nexit 3\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	if _, err := (hydra{Program: program, Dir: dir, Alg: "RS256"}).start(ctx); err == nil || !strings.Contains(err.Error(), "no luck today") {
+	if _, err := (hydra{Program: program, Dir: dir, Alg: "RS256"}).start(t.Context()); err == nil || !strings.Contains(err.Error(), "no luck today") {
 		t.Errorf("start = %v", err)
 	}
 }
@@ -166,11 +163,15 @@ func TestPictureWithoutRows(t *testing.T) {
 	}
 }
 
-func TestFirstVersion(t *testing.T) {
+func TestVersionOf(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{"Version:    v1.2\nGit Hash: x\n": "v1.2", "v3\n": "v3", "": ""} {
-		if got := firstVersion(in); got != want {
-			t.Errorf("firstVersion(%q) = %q", in, got)
+	for in, want := range map[string]string{
+		"Version:    v1.2\nGit Hash: unknown\n":                              "v1.2",
+		"Version: v1.2\nGit Hash:   0123456789abcdef\nBuild Time: 1:02:03\n": "v1.2 (0123456789ab)",
+		"": "unknown",
+	} {
+		if got := versionOf(in); got != want {
+			t.Errorf("versionOf(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func (h hydra) start(ctx context.Context) (*child, error) {
 	}
 	if h.DSN != "" {
 		args = append(args, "--migrate")
-		env = append(env, "DSN="+h.DSN)
+		env = append(env, "DSN="+h.DSN, "SYSTEM_SECRET=of a benchmark, guards nothing")
 	}
 	cmd := exec.CommandContext(ctx, h.Program, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
@@ -96,8 +97,18 @@ func (h hydra) start(ctx context.Context) (*child, error) {
 		return nil, err
 	}
 	c.PID = cmd.Process.Pid
-	c.stop = func() error { return errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()) }
-	err = load.WaitReady(ctx, c.Admin, "/health/ready", time.Minute)
+	// Ends with the process, which ends with ctx: whoever stops it waits for it.
+	running, ended := context.WithCancelCause(context.WithoutCancel(ctx))
+	go func() { ended(cmp.Or(cmd.Wait(), errStopped)) }()
+	c.stop = func() error {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // fails when it has ended by itself, and then the cause says how
+		<-running.Done()
+		if err := context.Cause(running); err != errStopped {
+			return err
+		}
+		return nil
+	}
+	err = load.WaitReady(running, c.Public, "/.well-known/openid-configuration", time.Minute)
 	if err == nil && h.Alg != "RS256" {
 		err = addKey(ctx, c.Admin, h.Alg)
 	}
@@ -106,6 +117,9 @@ func (h hydra) start(ctx context.Context) (*child, error) {
 	}
 	return c, nil
 }
+
+// errStopped is the end of a server that ended in order.
+var errStopped = errors.New("stopped")
 
 // addKey makes a key that signs ID tokens from now on.
 func addKey(ctx context.Context, admin, alg string) error {

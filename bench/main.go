@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -60,7 +61,7 @@ func (p plan) main(ctx context.Context, only, save string) error {
 	// Generous for starts and preparations, but an end.
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(rows)+4)*2*(2*p.Time+20*time.Second))
 	defer cancel()
-	r := newReport(p, firstVersion(string(version)))
+	r := newReport(p, versionOf(string(version)))
 	if r.Rows, err = p.run(ctx); err != nil {
 		return err
 	}
@@ -78,12 +79,17 @@ func (p plan) main(ctx context.Context, only, save string) error {
 	return err
 }
 
-// firstVersion takes the version out of what "hydra version" prints.
-func firstVersion(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	_, v, ok := strings.Cut(line, ":")
-	if !ok {
-		v = line
+// versionOf takes version and commit out of what "hydra version" prints.
+func versionOf(printed string) string {
+	found := map[string]string{}
+	for l := range strings.Lines(printed) {
+		if name, value, ok := strings.Cut(l, ":"); ok {
+			found[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
 	}
-	return strings.TrimSpace(v)
+	version := cmp.Or(found["Version"], "unknown")
+	if commit := found["Git Hash"]; len(commit) >= 12 {
+		version += " (" + commit[:12] + ")"
+	}
+	return version
 }
