@@ -69,7 +69,7 @@ var floors = map[string]floor{
 	"internal/server": {
 		level:   6,
 		imports: append(slices.Clone(handlers), "internal/config", "internal/sqlstore", "internal/public", "internal/admin", "internal/ui"),
-		modules: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/common"},
+		modules: []string{"github.com/prometheus/client_golang/prometheus"},
 		std:     []string{"math/rand/v2"}, // jitter
 	},
 	"cmd/hydra": {level: 7, imports: []string{"internal/server", "internal/config", "internal/oauth"}, modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
