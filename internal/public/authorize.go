@@ -136,15 +136,31 @@ func (h *Handler) errorParams(r *http.Request, err error, beside url.Values) url
 		params[name] = values
 	}
 	code, description, hint, debug := h.Errors.Describe(err)
-	params.Set("error", code)
-	params.Set("error_description", description)
+	params.Set("error", clip(code, 100))
+	params.Set("error_description", clip(description, 700))
 	if hint != "" {
-		params.Set("error_hint", hint)
+		params.Set("error_hint", clip(hint, 500))
 	}
 	if debug != "" {
-		params.Set("error_debug", debug)
+		params.Set("error_debug", clip(debug, 300))
 	}
 	return params
+}
+
+// clip shortens a text that an app or a cause worded, so that the URL which
+// carries it stays under 2,000 bytes: most is its length there.
+func clip(text string, most int) string {
+	const mark = "…"
+	if len(url.QueryEscape(text)) <= most {
+		return text
+	}
+	length := len(url.QueryEscape(mark))
+	for i, c := range text {
+		if length += len(url.QueryEscape(string(c))); length > most {
+			return text[:i] + mark
+		}
+	}
+	return text
 }
 
 // encode writes a space as %20, which every client decodes, also those that

@@ -246,6 +246,16 @@ func TestAttackLongValues(t *testing.T) {
 		w.clock.Advance(time.Minute) // the quota fills up again
 	}
 	claims := m{"grant_scope": []string{"a", "openid"}, "remember": true, "session": m{"access_token": m{"big": long(10 << 10)}, "id_token": m{"big": long(10 << 10)}}}
+	t.Run("a long rejection", func(t *testing.T) {
+		r := w.browser()
+		l := r.open(t, w.authURL(c)).challenge(t)
+		to := w.put(t, loginPath+l+"/reject", m{"error": "access_denied", "error_description": strings.Repeat("ü", 500), "error_hint": long(900)})
+		q := r.open(t, short(t, to)).refused(t, "access_denied")
+		short(t, c.Redirect+"?"+q.Encode())
+		if !strings.HasPrefix(q.Get("error_description"), "üü") || !strings.HasSuffix(q.Get("error_description"), "…") {
+			t.Errorf("the description is %q", q.Get("error_description"))
+		}
+	})
 	t.Run("a consent of 20 KB", func(t *testing.T) { walk(t, m{"subject": "u"}, claims) })
 	t.Run("a login context of 30 KB", func(t *testing.T) { walk(t, m{"subject": "u", "context": m{"x": long(30000)}}, claims) })
 	t.Run("a subject of 1 KB", func(t *testing.T) {

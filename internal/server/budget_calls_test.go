@@ -43,3 +43,16 @@ func TestStatementBudgetsOfSingleRequests(t *testing.T) {
 		w.spends(t, step.name, step.reads, step.writes, step.do)
 	}
 }
+
+// An assertion is used once, which costs the one row that remembers it.
+func TestStatementBudgetOfAnAssertion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := (&rig{t: t, instance: w.instance, clock: w.clock, issued: map[string]string{}}).signer(m{"grant_types": []string{"client_credentials"}})
+	ask := func() {
+		a := s.credentials(s.jwt(nil, s.claims(m{"aud": w.Config.URLs.Public + "/oauth2/token"})))
+		equal(t, "status", a.Status, 200)
+	}
+	ask()
+	w.spends(t, "client credentials with an assertion", 0, 1, ask)
+}
