@@ -3,12 +3,9 @@ package client
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -24,14 +21,6 @@ const (
 	assertionSkew = time.Minute
 	replaySkew    = 6 * time.Minute // how much longer a jti is kept than the assertion lives: nodes' clocks differ
 )
-
-// assertionClaims are the claims of a client assertion (RFC 7523 §3).
-type assertionClaims struct {
-	Issuer, Subject, JTI string
-	Audience             []string
-	Expires              time.Time
-	NotBefore, IssuedAt  time.Time // zero: absent
-}
 
 // authenticateAssertion checks a signed JWT of the client (RFC 7523 §2.2, §3).
 // The jti is spent last, after everything else was right.
@@ -110,7 +99,7 @@ func (s *Service) verifyAssertion(ctx context.Context, c *oauth.Client, jwt stri
 
 // checkAssertion returns what is wrong with verified claims, or "". Whoever
 // reads the answer holds the client's key.
-func (o *Options) checkAssertion(c *oauth.Client, typ string, a assertionClaims, now time.Time) string {
+func (o *Options) checkAssertion(c *oauth.Client, typ string, a key.Claims, now time.Time) string {
 	lifetime := o.AssertionLifetime
 	if lifetime <= 0 {
 		lifetime = time.Hour
@@ -133,122 +122,30 @@ func (o *Options) checkAssertion(c *oauth.Client, typ string, a assertionClaims,
 		return "The iat of the client assertion is in the future."
 	case !a.IssuedAt.IsZero() && a.IssuedAt.Before(now.Add(-lifetime-assertionSkew)):
 		return "The client assertion is too old."
-	case !o.addressed(a.Audience):
+	case !a.AddressedTo(o.Audiences):
 		return "The aud of the client assertion must be the issuer or the token endpoint of this server, and of no other."
 	}
 	return ""
 }
 
-// addressed reports whether an assertion is meant for us and for nobody else:
-// one of its audiences is ours, and none belongs to another host, who could
-// otherwise present to us what it was given.
-func (o *Options) addressed(audience []string) bool {
-	ours := slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(o.Audiences, a) })
-	return ours && !slices.ContainsFunc(audience, func(a string) bool {
-		return !slices.ContainsFunc(o.Audiences, func(own string) bool { return a == own || sameOrigin(a, own) })
-	})
-}
-
-func sameOrigin(a, b string) bool {
-	u, errU := url.Parse(a)
-	v, errV := url.Parse(b)
-	return errU == nil && errV == nil && u.Host != "" && u.Scheme == v.Scheme && u.Host == v.Host
-}
-
 // claimedSubject reads the sub of a JWT that nobody has verified yet, only to
 // know whose keys to try.
 func claimedSubject(jwt string) (string, error) {
-	parts := strings.Split(jwt, ".")
-	if len(parts) != 3 {
-		return "", errors.New("the client assertion is not a compact JWS")
-	}
-	payload, err := base64.RawURLEncoding.Strict().DecodeString(parts[1])
-	if err != nil {
-		return "", errors.New("the client assertion is not base64url")
-	}
-	members, err := key.StrictObject(payload)
-	if err != nil {
-		return "", err
-	}
-	return textClaim(members, "sub")
+	_, claims, err := key.ReadUnverified(jwt)
+	return claims.Subject, err
 }
 
-// parseAssertion reads the claims strictly: each has the one JSON type that
-// RFC 7519 gives it.
-func parseAssertion(payload []byte) (assertionClaims, error) {
-	members, err := key.StrictObject(payload)
-	if err != nil {
-		return assertionClaims{}, err
-	}
-	var a assertionClaims
-	for _, text := range []struct {
-		name string
-		to   *string
-	}{{"iss", &a.Issuer}, {"sub", &a.Subject}, {"jti", &a.JTI}} {
-		if *text.to, err = textClaim(members, text.name); err != nil {
-			return assertionClaims{}, err
-		}
-	}
-	if a.Audience, err = audienceClaim(members["aud"]); err != nil {
-		return assertionClaims{}, err
-	}
-	for _, date := range []struct {
-		name string
-		to   *time.Time
-	}{{"exp", &a.Expires}, {"nbf", &a.NotBefore}, {"iat", &a.IssuedAt}} {
-		if *date.to, err = dateClaim(members, date.name); err != nil {
-			return assertionClaims{}, err
-		}
-	}
-	if a.Expires.IsZero() {
-		return assertionClaims{}, errors.New("the claim exp is missing")
+// parseAssertion reads the claims strictly. None of those that an assertion
+// must have may be missing (RFC 7523 §3; OpenID Connect Core §9 adds jti).
+func parseAssertion(payload []byte) (key.Claims, error) {
+	a, err := key.ParseClaims(payload)
+	switch {
+	case err != nil:
+		return key.Claims{}, err
+	case a.Issuer == "" || a.Subject == "" || a.JTI == "" || len(a.Audience) == 0 || a.Expires.IsZero():
+		return key.Claims{}, errors.New("one of the claims iss, sub, aud, exp and jti is missing")
 	}
 	return a, nil
-}
-
-func textClaim(members map[string]json.RawMessage, name string) (string, error) {
-	raw, ok := members[name]
-	if !ok {
-		return "", fmt.Errorf("the claim %s is missing", name)
-	}
-	s, err := key.String(raw)
-	if err != nil {
-		return "", fmt.Errorf("the claim %s: %w", name, err)
-	}
-	return s, nil
-}
-
-// audienceClaim reads one string or an array of strings (RFC 7519 §4.1.3).
-func audienceClaim(raw json.RawMessage) ([]string, error) {
-	if one, err := key.String(raw); err == nil {
-		return []string{one}, nil
-	}
-	var entries []json.RawMessage
-	if err := json.Unmarshal(raw, &entries); err != nil || len(entries) > maxEntries {
-		return nil, errors.New("the claim aud is missing or neither a string nor an array")
-	}
-	many := make([]string, len(entries))
-	for i, e := range entries {
-		s, err := key.String(e)
-		if err != nil {
-			return nil, fmt.Errorf("the claim aud: %w", err)
-		}
-		many[i] = s
-	}
-	return many, nil
-}
-
-// dateClaim returns the zero time for an absent claim.
-func dateClaim(members map[string]json.RawMessage, name string) (time.Time, error) {
-	raw, ok := members[name]
-	if !ok {
-		return time.Time{}, nil
-	}
-	t, err := key.NumericDate(raw)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("the claim %s: %w", name, err)
-	}
-	return t, nil
 }
 
 // replayKey names a one-time value among all that are kept: its purpose, whom

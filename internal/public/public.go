@@ -3,7 +3,6 @@
 package public
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"time"
@@ -23,7 +22,6 @@ type Handler struct {
 	Flows   *flow.Service
 	Errors  *web.Errors
 	Options Options
-	Ready   func(context.Context) error
 
 	SessionCookies    web.Cookies
 	SessionCookieName string
