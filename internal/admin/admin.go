@@ -23,6 +23,10 @@ type Handler struct {
 	Flows   *flow.Service
 	Sealer  *secret.Sealer // of page tokens
 	Errors  *web.Errors
+
+	// OldIntrospection answers on the path without /admin in the form of
+	// v1.0.0-rc.6, which v1.9 left: nothing else tells the two apart.
+	OldIntrospection bool
 }
 
 // Routes adds the API to the mux. Path parameters match one segment of the

@@ -8,7 +8,6 @@ import (
 
 	"hydra/internal/flow"
 	"hydra/internal/oauth"
-	"hydra/internal/token"
 	"hydra/internal/web"
 )
 
@@ -53,8 +52,6 @@ type generation struct {
 	// whole shows a key pair as one key and a client's secret only where it
 	// can be used.
 	whole bool
-	// introspection encodes the state of a live token.
-	introspection func(*token.Introspection) any
 }
 
 // operation serves a request of a generation.

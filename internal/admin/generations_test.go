@@ -394,12 +394,28 @@ func TestGenerationsOfKeys(t *testing.T) {
 	a.call("GET", "/admin/keys/v2", "").brief(404, "not_found")
 }
 
-// Rows 27, 28 and 30; row 27's unprefixed path keeps the form of rc.
+// Rows 27, 28 and 30: the form of v1.9 on both paths; with compatibility: rc
+// that of rc on the path without /admin.
 func TestGenerationsOfIntrospection(t *testing.T) {
 	t.Parallel()
-	a := newTokenAPI(t)
+	for name, test := range map[string]struct {
+		change []func(*Handler)
+		old    bool
+	}{"row 27: default": {nil, false}, "row 27: rc": {[]func(*Handler){inOldForm}, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testIntrospectionForms(t, newTokenAPI(t, test.change...), test.old)
+		})
+	}
+}
+
+func testIntrospectionForms(t *testing.T, a *tokenAPI, old bool) {
 	c, r := a.signIn(nil)
-	for path, want := range map[string][2]string{"/oauth2/introspect": {"access_token", "refresh_token"}, "/admin/oauth2/introspect": {"Bearer", "Bearer"}} {
+	plain := [2]string{"Bearer", "Bearer"}
+	if old {
+		plain = [2]string{"access_token", "refresh_token"}
+	}
+	for path, want := range map[string][2]string{"/oauth2/introspect": plain, "/admin/oauth2/introspect": {"Bearer", "Bearer"}} {
 		for i, value := range []oauth.Secret{r.AccessToken, r.RefreshToken} {
 			status, _, text := a.send(path, formContent, "token="+url.QueryEscape(string(value)))
 			var got map[string]any
@@ -409,12 +425,12 @@ func TestGenerationsOfIntrospection(t *testing.T) {
 			if got["token_type"] != want[i] || got["token_use"] != []string{"access_token", "refresh_token"}[i] || got["client_id"] != c.ID || got["iss"] != "https://issuer.test/" {
 				t.Errorf("%s = %s", path, text)
 			}
-			if _, ok := got["nbf"]; ok != (path[1] == 'a') {
+			if _, ok := got["nbf"]; ok != (!old || path[1] == 'a') { // row 28
 				t.Errorf("%s: nbf %v", path, got["nbf"])
 			}
 		}
 		if status, _, text := a.send(path, formContent, "token=x"); status != 200 || text != inactive {
-			t.Errorf("%s = %d %s", path, status, text)
+			t.Errorf("row 30: %s = %d %s", path, status, text)
 		}
 	}
 	// Members that are always there.

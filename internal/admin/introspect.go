@@ -9,9 +9,9 @@ import (
 	"hydra/internal/web"
 )
 
-// introspectionJSON is the answer of introspection for a live token (RFC 7662
-// §2.2; contract §4.13).
-type introspectionJSON struct {
+// introspectionRCJSON is the answer of introspection for a live token in the
+// form of v1.0.0-rc.6 (contract §4.13).
+type introspectionRCJSON struct {
 	Active            bool            `json:"active"`
 	Scope             string          `json:"scope,omitempty"`
 	ClientID          string          `json:"client_id,omitempty"`
@@ -26,9 +26,10 @@ type introspectionJSON struct {
 	Extra             json.RawMessage `json:"ext,omitempty"`
 }
 
-// introspectionV2JSON is that of v1.9 and later: token_type is how the token
-// is used (RFC 6749 §7.1), and most members are always there.
-type introspectionV2JSON struct {
+// introspectionJSON is that of RFC 7662 §2.2, and of v1.9 and later:
+// token_type is how the token is used (RFC 6749 §7.1), and most members are
+// always there.
+type introspectionJSON struct {
 	Active            bool            `json:"active"`
 	Scope             string          `json:"scope,omitempty"`
 	ClientID          string          `json:"client_id"`
@@ -63,7 +64,11 @@ func (h *Handler) handleIntrospect(g *generation, w http.ResponseWriter, r *http
 	}{})
 	if in.Active {
 		web.Note(r.Context(), "client_id", in.ClientID)
-		contentType, answer = "application/json;charset=UTF-8", g.introspection(in)
+		encode := introspectionOf
+		if h.OldIntrospection && g == &v1 {
+			encode = introspectionRC
+		}
+		contentType, answer = "application/json;charset=UTF-8", encode(in)
 	}
 	return writeLine(w, contentType, answer)
 }
@@ -72,7 +77,7 @@ func (h *Handler) handleIntrospect(g *generation, w http.ResponseWriter, r *http
 // tokens from refresh tokens; what later generations call that stands beside.
 func introspectionRC(in *token.Introspection) any {
 	issued, expires := times(in)
-	return introspectionJSON{
+	return introspectionRCJSON{
 		Active:            true,
 		Scope:             in.ScopeText(),
 		ClientID:          in.ClientID,
@@ -88,9 +93,9 @@ func introspectionRC(in *token.Introspection) any {
 	}
 }
 
-func introspectionV2(in *token.Introspection) any {
+func introspectionOf(in *token.Introspection) any {
 	issued, expires := times(in)
-	return introspectionV2JSON{
+	return introspectionJSON{
 		Active:            true,
 		Scope:             in.ScopeText(),
 		ClientID:          in.ClientID,

@@ -32,7 +32,7 @@ type tokenAPI struct {
 	ahead  atomic.Int64
 }
 
-func newTokenAPI(t testing.TB) *tokenAPI {
+func newTokenAPI(t testing.TB, change ...func(*Handler)) *tokenAPI {
 	t.Helper()
 	a := &tokenAPI{t: t, store: storetest.New(t)}
 	now := func() time.Time { return noon.Add(time.Duration(a.ahead.Load())) }
@@ -49,7 +49,11 @@ func newTokenAPI(t testing.TB) *tokenAPI {
 		Store: a.store, Clients: clients, Keys: keys, Sealer: sealer, Now: now, Options: token.Options{Issuer: "https://issuer.test/"},
 	}
 	mux := new(web.Mux)
-	(&Handler{Clients: clients, Keys: keys, Tokens: a.tokens, Sealer: sealer, Errors: new(web.Errors)}).Routes(mux)
+	h := &Handler{Clients: clients, Keys: keys, Tokens: a.tokens, Sealer: sealer, Errors: new(web.Errors)}
+	for _, f := range change {
+		f(h)
+	}
+	h.Routes(mux)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	a.url = server.URL
@@ -125,10 +129,13 @@ func (a *tokenAPI) introspect(value oauth.Secret, more string) (contentType, bod
 	return header.Get("Content-Type"), body
 }
 
-// Contract §2.6, §4.13 and cases 172 to 174.
+// inOldForm is the option compatibility: rc.
+func inOldForm(h *Handler) { h.OldIntrospection = true }
+
+// Contract §2.6, §4.13 and cases 172 to 174, in the form of rc.
 func TestIntrospect(t *testing.T) {
 	t.Parallel()
-	a := newTokenAPI(t)
+	a := newTokenAPI(t, inOldForm)
 	c, res := a.signIn(nil)
 	want := `{"active":true,"scope":"offline foo.*","client_id":"` + c.ID + `","sub":"alice","obfuscated_subject":"pairwise",` +
 		`"exp":1795438800,"iat":1795435200,"aud":["https://api.test/"],"iss":"https://issuer.test/","token_type":"access_token",` +

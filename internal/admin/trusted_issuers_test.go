@@ -42,7 +42,7 @@ func trustIDOf(t *testing.T, body []byte) string {
 	return v.ID
 }
 
-// Contract §2.3 and Appendix A, below both paths.
+// Contract §2.3 and Appendix A, below both paths; row 18 of §1.2.
 func TestTrustedIssuers(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/trust/grants/jwt-bearer/issuers", "/admin/trust/grants/jwt-bearer/issuers"} {

@@ -7,13 +7,12 @@ import (
 // v1 is the shape of v1.0 to v1.11: challenges and subjects are query
 // parameters. What rc and v1 cannot be told apart in is here, too.
 var v1 = generation{
-	errors:        web.AdminErrors,
-	gone:          true,
-	named:         true,
-	ownSession:    true,
-	denied:        " request denied",
-	totals:        true,
-	introspection: introspectionRC,
+	errors:     web.AdminErrors,
+	gone:       true,
+	named:      true,
+	ownSession: true,
+	denied:     " request denied",
+	totals:     true,
 }
 
 func (h *Handler) routesV1(mux *web.Mux) {

@@ -7,17 +7,16 @@ import (
 
 // v2 is the shape of v2.0 to v26: that of v1 below /admin. Flushing is gone.
 var v2 = generation{
-	prefix:        "/admin",
-	errors:        web.BriefErrors,
-	gone:          true,
-	named:         true,
-	ownSession:    true,
-	denied:        " request denied",
-	login:         flow.AcceptLogin{Persistent: true, MayDiffer: true, InTime: true},
-	inTime:        true,
-	places:        true,
-	whole:         true,
-	introspection: introspectionV2,
+	prefix:     "/admin",
+	errors:     web.BriefErrors,
+	gone:       true,
+	named:      true,
+	ownSession: true,
+	denied:     " request denied",
+	login:      flow.AcceptLogin{Persistent: true, MayDiffer: true, InTime: true},
+	inTime:     true,
+	places:     true,
+	whole:      true,
 }
 
 func (h *Handler) routesV2(mux *web.Mux) {

@@ -24,6 +24,9 @@ type Config struct {
 	Embedded  bool         // the DSN is a SQLite file or memory, so the database is the server's own
 	Dev       bool
 	ForceHTTP bool
+	// Compatibility is "default", or "rc" for the form of v1.0.0-rc.6 where
+	// requests of different releases look alike.
+	Compatibility string
 
 	Log        Log
 	Serve      Serve

@@ -72,6 +72,13 @@ var storageOptions = []option{
 		bind: func(c *Config) any { return &c.ForceHTTP },
 	},
 	{
+		Key: "compatibility", Default: "default",
+		Doc: "Which release counts where the shape of a request cannot tell for which one it was written: `rc` is v1.0.0-rc.6. " +
+			"It decides one thing: introspection without `/admin` answers with the `token_type` `access_token` or `refresh_token` instead of `Bearer`.",
+		Allowed: "`default` or `rc`",
+		bind:    func(c *Config) any { return &c.Compatibility }, check: oneOf("default", "rc"),
+	},
+	{
 		Key: "log.level", Default: "info",
 		Doc:     "Least severe events to write.",
 		Allowed: "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `panic`",

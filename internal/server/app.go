@@ -98,7 +98,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		return func(h http.Handler) http.Handler { return a.edge(h, port, l, o, errs, metrics) }
 	}
 	adminMux := &web.Mux{}
-	(&admin.Handler{Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Sealer: sealer, Errors: errs}).Routes(adminMux)
+	(&admin.Handler{Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Sealer: sealer, Errors: errs, OldIntrospection: c.Compatibility == "rc"}).Routes(adminMux)
 	for _, prefix := range []string{"", "/admin"} { // since v2 both spellings exist
 		adminMux.Handle("GET "+prefix+"/health/alive", web.Alive())
 		adminMux.Handle("GET "+prefix+"/health/ready", web.Ready(store.Ping, true))

@@ -13,10 +13,10 @@ import (
 // Contract cases 170 to 190, over HTTP through the whole program.
 // docs/contract-cases.md says where each number is.
 
-// Cases 170 to 172, 174 and 175.
+// Cases 170 to 172, 174 and 175, with the option compatibility: rc.
 func TestContractIntrospect(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newRig(t, "COMPATIBILITY=rc")
 	c := r.client(nil)
 	a := r.tokens(c, sign{
 		params:  form("scope", "openid offline_access foo.bar"),
@@ -57,6 +57,11 @@ func TestContractIntrospect(t *testing.T) {
 	}
 	if got := r.introspect(refresh).is(200, "").fields(); got["active"] != true || got["token_type"] != "refresh_token" { // 174
 		t.Errorf("174: %v", got)
+	}
+	bearer := newRig(t)
+	refresh = bearer.tokens(bearer.client(nil), sign{}).text("refresh_token")
+	if got := bearer.introspect(refresh).is(200, "").fields(); got["token_type"] != "Bearer" || got["token_use"] != "refresh_token" {
+		t.Errorf("174 without the option: %v", got)
 	}
 	for name, headers := range map[string][]string{"175: a form": {formType}, "175: no type": nil} {
 		if a := do(t, client, "POST", r.Admin+"/oauth2/introspect", "", headers...); a.Status != 400 || !strings.Contains(a.Body, `"error":"invalid_request"`) {
