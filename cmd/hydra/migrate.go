@@ -14,18 +14,28 @@ import (
 
 func migrateCommand() *cobra.Command {
 	cmd := group("migrate", "Bring a database up to date.")
-	sql := &cobra.Command{
-		Use: "sql [database-url]", Short: "Apply pending migrations.", Args: atMost(1),
+	sql := migrateSQLCommand("sql [database-url]", "Migrations of an SQL database; alone, the same as \"migrate sql up\".")
+	sql.AddCommand(migrateSQLCommand("up [database-url]", "Apply pending migrations."))
+	cmd.AddCommand(sql)
+	return cmd
+}
+
+// migrateSQLCommand makes "migrate sql up" and its older name "migrate sql".
+func migrateSQLCommand(use, short string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: atMost(1),
 		Long: `Apply pending migrations. Each is a transaction of its own and safe to run
 while nodes of the previous release serve. Nothing is asked; run it again at
 will. Without a database URL and without -e, this text is shown and nothing is
 done.`,
+		Example: `  hydra migrate sql up postgres://hydra@db.example.com/hydra
+  DATABASE_URL=sqlite:///var/lib/hydra/hydra.sqlite hydra migrate sql up -e
+  hydra migrate sql up -e -c hydra.yml`,
 		RunE: migrateSQL,
 	}
-	sql.Flags().BoolP("read-from-env", "e", false, "take the database from the configuration: dsn, DSN or DATABASE_URL")
-	sql.Flags().BoolP("yes", "y", false, "do not ask; for old command lines, since nothing is asked")
-	configFlags(sql.Flags())
-	cmd.AddCommand(sql)
+	cmd.Flags().BoolP("read-from-env", "e", false, "take the database from the configuration: dsn, DSN or DATABASE_URL")
+	cmd.Flags().BoolP("yes", "y", false, "do not ask; for old command lines, since nothing is asked")
+	configFlags(cmd.Flags())
 	return cmd
 }
 
