@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hydra": main})
+	testscript.Main(engines{m}, map[string]func(){"hydra": main})
 }
 
 // Each file in testdata/script is a session in a shell of its own.

@@ -43,6 +43,11 @@ type metadata struct {
 	DeviceEndpoint            string   `json:"device_authorization_endpoint"`                  // RFC 8628 §4
 	CodeChallengeMethods      []string `json:"code_challenge_methods_supported"`               // RFC 7636
 	ResponseIss               bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+
+	// Which algorithm signs at the moment. No standard has these two, but v2's
+	// own Go client refuses a document without them.
+	IDTokenSignedAlg  []string `json:"id_token_signed_response_alg"`
+	UserinfoSignedAlg []string `json:"userinfo_signed_response_alg"`
 }
 
 // document is a discovery document that was encoded for one signing algorithm.
@@ -113,6 +118,8 @@ func (o *Options) metadata(alg string) metadata {
 		DeviceEndpoint:            o.endpoint(o.Announce.Device, "/oauth2/device/auth"),
 		CodeChallengeMethods:      []string{"S256"},
 		ResponseIss:               true,
+		IDTokenSignedAlg:          []string{alg},
+		UserinfoSignedAlg:         []string{alg},
 	}
 }
 

@@ -114,6 +114,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 
 	publicMux := &web.Mux{}
 	publicHandler(c, errs, clients, keys, tokens, flows).Routes(publicMux)
+	publicMux.Handle("GET /health/ready", web.Ready(store.Ping, false))
 	wrap := edge("public", c.Serve.Public)
 	api := belowIssuer(c.URLs.Public, publicMux)
 	a.public = wrap(api)

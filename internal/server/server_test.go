@@ -47,7 +47,7 @@ func TestHealthAndVersion(t *testing.T) {
 		{s.Admin + "/admin/metrics/prometheus", 200, ""},
 		{s.Public + "/admin/version", 404, ""},
 		{s.Public + "/admin/clients", 404, ""},
-		{s.Public + "/health/ready", 404, ""}, // case 250
+		{s.Public + "/health/ready", 200, `{"status":"ok"}`}, // since v1.0.0; case 250 has 404
 		{s.Public + "/version", 404, ""},
 		{s.Public + "/clients", 404, ""},
 		{s.Public + "/metrics/prometheus", 404, ""},
@@ -146,6 +146,9 @@ func TestDatabaseGone(t *testing.T) {
 	r := get(t, s.Admin+"/health/ready")
 	if r.Status != 503 || !strings.Contains(r.Body, `"database"`) {
 		t.Errorf("readiness = %d %s, want 503 with the reason", r.Status, r.Body)
+	}
+	if r := get(t, s.Public+"/health/ready"); r.Status != 503 || strings.Contains(r.Body, "hydra.sqlite") || strings.Contains(r.Body, "file") {
+		t.Errorf("readiness of the public port = %d %s, want 503 without the reason", r.Status, r.Body)
 	}
 	if r := get(t, s.Admin+"/clients"); r.Status != 500 || !strings.Contains(r.Body, "server_error") || strings.Contains(r.Body, "SQL") {
 		t.Errorf("GET /clients = %d %s, want 500 server_error without details", r.Status, r.Body)
