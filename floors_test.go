@@ -60,6 +60,10 @@ var floors = map[string]floor{
 	"internal/sqlstore":  {level: 1, imports: []string{"internal/oauth"}, modules: []string{"github.com/pressly/goose/v3", "modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/go-sql-driver/mysql"}, std: []string{"database/sql", "math/rand/v2"}}, // jitter, and ids of attempts
 	"internal/storetest": {level: 2, imports: []string{"internal/oauth", "internal/sqlstore"}, modules: []string{"github.com/google/go-cmp/cmp"}, std: []string{"testing", "database/sql"}},                                                                   // a test suite, with a driver that fails on demand and real servers
 
+	// What the commands need that are clients of a running server.
+	"internal/show":   {level: 1, modules: []string{"github.com/goccy/go-yaml"}},
+	"internal/remote": {level: 2, imports: []string{"internal/oauth", "internal/secret", "internal/key"}},
+
 	"internal/public": {level: 5, imports: handlers},
 	"internal/admin":  {level: 5, imports: handlers},
 	// The pages talk to the two ports over HTTP like anybody else; of the core
@@ -72,7 +76,7 @@ var floors = map[string]floor{
 		modules: []string{"github.com/prometheus/client_golang/prometheus"},
 		std:     []string{"math/rand/v2"}, // jitter
 	},
-	"cmd/hydra": {level: 7, imports: []string{"internal/server", "internal/config", "internal/oauth"}, modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
+	"cmd/hydra": {level: 7, imports: []string{"internal/server", "internal/config", "internal/oauth", "internal/remote", "internal/show"}, modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 }
 
 // forbiddenToCore lists what the floors 0 to 4 do without; a name stands for

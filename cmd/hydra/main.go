@@ -32,11 +32,20 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return 0
 	}
 	fmt.Fprintf(errs, "Error: %v\n", err)
+	if a, ok := errors.AsType[advised](err); ok && a.Advice() != "" {
+		fmt.Fprintf(errs, "  Try: %s\n", a.Advice())
+	}
 	if u, ok := errors.AsType[usageError](err); ok {
 		fmt.Fprint(errs, "\n", cmd.UsageString())
 		return u.exit
 	}
 	return exitFailure
+}
+
+// advised is an error that knows what to try.
+type advised interface {
+	error
+	Advice() string
 }
 
 // usageError is a command line that makes no sense: the usage helps.
@@ -50,9 +59,17 @@ func rootCommand() *cobra.Command {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err, exitUsage} })
+	root.AddGroup(&cobra.Group{ID: serverGroup, Title: "The server and its database:"}, &cobra.Group{ID: remoteGroup, Title: "Clients of a running server:"})
+	root.AddCommand(verbs()...)
 	root.AddCommand(serveCommand(), migrateCommand(), configCommand(), versionCommand())
 	return root
 }
+
+// Groups of commands, in the order of the help.
+const (
+	serverGroup = "server"
+	remoteGroup = "remote"
+)
 
 // group is a command that only holds others. Alone it prints its help.
 func group(use, short string) *cobra.Command {

@@ -1,0 +1,23 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// verbs are the commands that begin with what is to be done, as they have
+// since v2.0. They are clients of a running server.
+func verbs() []*cobra.Command {
+	verb := func(use, short string, what ...*cobra.Command) *cobra.Command {
+		cmd := group(use, short)
+		cmd.GroupID = remoteGroup
+		cmd.AddCommand(what...)
+		return cmd
+	}
+	list := verb("list", "List clients.", listClientsCommand())
+	list.Aliases = []string{"ls"}
+	return []*cobra.Command{
+		verb("create", "Create clients and keys.", createClientCommand(), createKeysCommand()),
+		verb("get", "Show clients and keys.", getClientCommand(), getKeysCommand()),
+		list,
+		verb("update", "Change clients.", updateClientCommand()),
+		verb("delete", "Delete clients, keys and access tokens.", deleteClientCommand(), deleteKeysCommand(), deleteAccessTokensCommand()),
+	}
+}
