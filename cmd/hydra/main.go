@@ -31,6 +31,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if err == nil {
 		return 0
 	}
+	if t, ok := errors.AsType[told](err); ok {
+		return t.exit
+	}
 	fmt.Fprintf(errs, "Error: %v\n", err)
 	if a, ok := errors.AsType[advised](err); ok && a.Advice() != "" {
 		fmt.Fprintf(errs, "  Try: %s\n", a.Advice())

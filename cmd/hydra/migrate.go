@@ -15,7 +15,7 @@ import (
 func migrateCommand() *cobra.Command {
 	cmd := group("migrate", "Bring a database up to date.")
 	sql := migrateSQLCommand("sql [database-url]", "Migrations of an SQL database; alone, the same as \"migrate sql up\".")
-	sql.AddCommand(migrateSQLCommand("up [database-url]", "Apply pending migrations."))
+	sql.AddCommand(migrateSQLCommand("up [database-url]", "Apply pending migrations."), migrateStatusCommand())
 	cmd.AddCommand(sql)
 	return cmd
 }
@@ -35,35 +35,54 @@ done.`,
 	}
 	cmd.Flags().BoolP("read-from-env", "e", false, "take the database from the configuration: dsn, DSN or DATABASE_URL")
 	cmd.Flags().BoolP("yes", "y", false, "do not ask; for old command lines, since nothing is asked")
+	cmd.Flags().Bool("dry-run", false, "print the statements, what they lock and whether a table is rewritten; change nothing")
 	configFlags(cmd.Flags())
 	return cmd
 }
 
-func migrateSQL(cmd *cobra.Command, args []string) error {
+// migrateTarget returns the database that the command line names, and the
+// directory to make if the database is the server's own file. Without any it
+// shows the help and returns an empty DSN: exit 0, as the original does.
+func migrateTarget(cmd *cobra.Command, args []string) (dsn oauth.Secret, dataDir string, err error) {
 	fromConfig, err := cmd.Flags().GetBool("read-from-env")
 	if err != nil {
-		return err
+		return "", "", err
 	}
-	var dsn oauth.Secret
-	dataDir := ""
 	switch {
 	case fromConfig && len(args) > 0:
-		return usageError{errors.New("give either a database URL or -e"), exitFailure}
+		return "", "", usageError{errors.New("give either a database URL or -e"), exitFailure}
 	case fromConfig:
 		cfg, err := loadConfig(cmd)
 		if err != nil {
-			return err
+			return "", "", err
 		}
-		dsn = cfg.DSN
 		if cfg.OwnFile() {
 			dataDir = cfg.DataDir
 		}
+		return cfg.DSN, dataDir, nil
 	case len(args) > 0:
-		dsn = oauth.Secret(args[0])
-	default:
-		return cmd.Help() // exit 0, as the original does
+		return oauth.Secret(args[0]), "", nil
+	}
+	return "", "", cmd.Help()
+}
+
+func migrateSQL(cmd *cobra.Command, args []string) error {
+	dsn, dataDir, err := migrateTarget(cmd, args)
+	if err != nil || dsn == "" {
+		return err
 	}
 	out := cmd.OutOrStdout()
+	dry, err := cmd.Flags().GetBool("dry-run")
+	if err != nil {
+		return err
+	}
+	if dry {
+		schema, err := server.Schema(cmd.Context(), dsn)
+		if err != nil {
+			return err
+		}
+		return printPlan(out, schema)
+	}
 	fmt.Fprintf(out, "Migrating %s\n", config.RedactDSN(string(dsn)))
 	applied, err := server.Migrate(cmd.Context(), dsn, dataDir)
 	if err != nil {

@@ -60,7 +60,7 @@ func upToDate(ctx context.Context, store *sqlstore.Store, o Options) error {
 // made first; it is empty when the database lives elsewhere.
 func Migrate(ctx context.Context, dsn oauth.Secret, dataDir string) (applied []string, err error) {
 	if dsn == "memory" {
-		return nil, errors.New("the database \"memory\" has nothing to migrate: each start makes it anew")
+		return nil, errNoMemory
 	}
 	if dataDir != "" {
 		if err := makeDataDir(dataDir); err != nil {

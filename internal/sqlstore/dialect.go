@@ -14,6 +14,7 @@ var migrations embed.FS
 
 // dialect is what differs between database engines.
 type dialect struct {
+	name      string
 	schemes   []string // of DSNs
 	open      func(context.Context, *dialect, Config) (engine, error)
 	goose     goose.Dialect

@@ -15,6 +15,7 @@ import (
 // mysqlDialect speaks to MySQL, MariaDB and Galera, and to what understands
 // their protocol: TiDB.
 var mysqlDialect = dialect{
+	name:      "MySQL",
 	schemes:   []string{"mysql", "mariadb"},
 	open:      openMySQL,
 	goose:     goose.DialectMySQL,

@@ -20,6 +20,7 @@ import (
 // postgresDialect speaks to PostgreSQL and to what understands its protocol:
 // CockroachDB and YugabyteDB.
 var postgresDialect = dialect{
+	name:      "PostgreSQL",
 	schemes:   []string{"postgres", "postgresql", "cockroach", "cockroachdb"},
 	open:      openPostgres,
 	goose:     goose.DialectPostgres,

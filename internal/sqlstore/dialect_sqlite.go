@@ -12,6 +12,7 @@ import (
 var sqliteDriver driver.Driver = &sqlite.Driver{}
 
 var sqliteDialect = dialect{
+	name:      "SQLite",
 	schemes:   []string{"sqlite"},
 	open:      openEmbedded,
 	goose:     goose.DialectSQLite3,

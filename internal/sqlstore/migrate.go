@@ -56,24 +56,14 @@ func (s *Store) provider(db *sql.DB) (*goose.Provider, error) {
 
 // Pending returns the names of the migrations that Migrate would run.
 func (s *Store) Pending(ctx context.Context) ([]string, error) {
-	p, err := s.provider(s.engine.handle())
+	schema, err := s.Schema(ctx)
 	if err != nil {
 		return nil, err
-	}
-	have := int64(0)
-	found, err := s.engine.found()
-	if err != nil {
-		return nil, err
-	}
-	if found {
-		if have, err = s.schema(ctx); err != nil {
-			return nil, err
-		}
 	}
 	var names []string
-	for _, m := range p.ListSources() {
-		if m.Version > have {
-			names = append(names, m.Path)
+	for _, m := range schema.Migrations {
+		if !m.Applied {
+			names = append(names, m.Name)
 		}
 	}
 	return names, nil

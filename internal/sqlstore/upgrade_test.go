@@ -1,0 +1,202 @@
+package sqlstore_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"hydra/internal/oauth"
+	"hydra/internal/sqlstore"
+	"hydra/internal/storetest"
+)
+
+// What the release with schema 1 wrote and asked, word for word. These texts
+// are never changed: they stand for programs that are out there.
+const (
+	oldClient = `INSERT INTO clients (uid, client_id, epoch, version, registration_generation, created_at, updated_at, expires_at, op_id, data)
+		VALUES (?, ?, 3, 1, 0, 1, 1, 9223372036854775807, ?, ?)`
+	oldSecret = `INSERT INTO client_secrets (client_uid, id, hash, created_at, expires_at) VALUES (?, ?, ?, 1, 9223372036854775807)`
+	oldGrant  = `INSERT INTO grants (id, client_uid, kind, subject_key, skip, requested_at, handled_at, code_expires_at, generation, rotation_id, grace_uses,
+		access_floor, end_reason, expires_at, purge_at, b, op_id, data)
+		VALUES (?, ?, 1, ?, 0, 1, 1, 9223372036854775807, 0, ?, 0, 0, 0, 9223372036854775807, 9223372036854775807, ?, ?, ?)`
+	oldSpend = `UPDATE grants SET code_used_at = 5, rotation_id = ?, refresh_expires_at = 9223372036854775807, op_id = ?
+		WHERE id = ? AND code_used_at IS NULL AND code_expires_at > 5 AND ended_at IS NULL AND revoked_at IS NULL
+		AND EXISTS (SELECT 1 FROM clients c WHERE c.uid = grants.client_uid)`
+	oldLookUp  = `SELECT g.generation, g.data, c.epoch FROM grants g JOIN clients c ON c.uid = g.client_uid WHERE g.id = ?`
+	oldSession = `INSERT INTO sessions (id, subject_key, authenticated_at, created_at, expires_at, purge_at, b, data)
+		VALUES (?, ?, 1, 1, 9223372036854775807, 9223372036854775807, 1, ?)`
+	oldSealKey = `INSERT INTO seal_keys (kid, kind, slot, announced_at, active_from, delete_after, data)
+		VALUES (7, 18, ?, 1, 1, 9223372036854775807, ?)`
+	oldSetting = `INSERT INTO settings (name, value) VALUES (?, ?)`
+	oldIssuer  = `INSERT INTO trusted_issuers (id, issuer_key, subject_key, kid_key, created_at, expires_at, op_id, data)
+		VALUES (?, ?, ?, ?, 1, 9223372036854775807, ?, ?)`
+	oldDevice = `INSERT INTO devices (id, client_uid, user_code_key, status, created_at, expires_at, purge_at, b, op_id, data)
+		VALUES (?, ?, ?, 1, 1, 9223372036854775807, 9223372036854775807, 1, ?, ?)`
+)
+
+// old is a program of an earlier release.
+type old struct {
+	*sql.DB
+	rebind func(string) string
+}
+
+func (o old) exec(ctx context.Context, stmt string, args ...any) (int64, error) {
+	res, err := o.ExecContext(ctx, o.rebind(stmt), args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// fill writes a row of each table that the schema version has.
+func (o old) fill(t *testing.T, version int64) {
+	t.Helper()
+	row := func(n byte) []byte { return bytes.Repeat([]byte{n}, 16) }
+	for _, r := range []struct {
+		since int64
+		stmt  string
+		args  []any
+	}{
+		{1, oldClient, []any{row(1), []byte("app"), row(2), []byte(`{"scope":"a"}`)}},
+		{1, oldSecret, []any{row(1), row(3), []byte("hash")}},
+		{1, oldSession, []any{row(0x41), row(5), []byte("sealed session")}},
+		{1, oldSealKey, []any{row(6), []byte("wrapped")}},
+		{1, oldSetting, []any{[]byte("a"), []byte("1")}},
+		{2, oldIssuer, []any{row(7), row(8), row(9), row(10), row(11), []byte(`{}`)}},
+		{3, oldDevice, []any{row(0x61), row(1), row(12), row(13), []byte("sealed device")}},
+	} {
+		if r.since > version {
+			continue
+		}
+		if _, err := o.exec(t.Context(), r.stmt, r.args...); err != nil {
+			t.Fatalf("%s: %v", r.stmt, err)
+		}
+	}
+}
+
+// serve inserts Grants, spends every second one and looks each up, until it is
+// told to stop. It returns how many there are.
+func (o old) serve(t *testing.T, stop *atomic.Bool, least int) int {
+	uid := bytes.Repeat([]byte{1}, 16)
+	n := 0
+	for ; n < least || !stop.Load(); n++ {
+		g := id(n)
+		if _, err := o.exec(t.Context(), oldGrant, g[:], uid, g[:], make([]byte, 8), int(g[0]&15), g[:], []byte("sealed grant")); err != nil {
+			t.Errorf("the release before cannot insert: %v", err)
+			return n
+		}
+		if n%2 == 0 {
+			if won, err := o.exec(t.Context(), oldSpend, make([]byte, 8), g[:], g[:]); err != nil || won != 1 {
+				t.Errorf("the release before cannot spend: %d, %v", won, err)
+			}
+		}
+		var generation, epoch int64
+		var data []byte
+		if err := o.QueryRowContext(t.Context(), o.rebind(oldLookUp), g[:]).Scan(&generation, &data, &epoch); err != nil || epoch != 3 {
+			t.Errorf("the release before cannot look up: %v", err)
+		}
+		if n > 5000 {
+			break
+		}
+	}
+	return n
+}
+
+// A database of every released schema, filled, is brought up to date while
+// programs of that release work on it: nothing of theirs fails, and this
+// release works with every row.
+func TestUpgradeWhileTheReleaseBeforeServes(t *testing.T) {
+	t.Parallel()
+	versions, err := storetest.Open(t, sqlstore.Config{DSN: "sqlite://" + storetest.File(t)}).Schema(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := map[string]func(*testing.T) (string, *sql.DB){
+		"SQLite": func(t *testing.T) (string, *sql.DB) {
+			path := t.TempDir() + "/old.sqlite"
+			s := storetest.Open(t, sqlstore.Config{DSN: "sqlite://" + path})
+			if err := s.MigrateTo(t.Context(), 1); err != nil { // makes the file
+				t.Fatal(err)
+			}
+			db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=synchronous(off)")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() })
+			return "sqlite://" + path, db
+		},
+	}
+	for _, e := range storetest.Engines() {
+		places[e.Name] = func(t *testing.T) (string, *sql.DB) {
+			dsn := e.Fresh(t, "max_conns=3")
+			return dsn, e.DB(t, dsn)
+		}
+	}
+	for name, place := range places {
+		for _, m := range versions.Migrations {
+			t.Run(fmt.Sprint(name, "/from ", m.Version), func(t *testing.T) {
+				t.Parallel()
+				dsn, db := place(t)
+				upgrade(t, dsn, db, m.Version)
+			})
+		}
+	}
+}
+
+func upgrade(t *testing.T, dsn string, db *sql.DB, from int64) {
+	s := storetest.Open(t, sqlstore.Config{DSN: dsn})
+	if err := s.MigrateTo(t.Context(), from); err != nil {
+		t.Fatal(err)
+	}
+	before := old{db, s.Rebind}
+	before.fill(t, from)
+	var (
+		stop atomic.Bool
+		n    int
+		wg   sync.WaitGroup
+	)
+	wg.Go(func() { n = before.serve(t, &stop, 40) })
+	schema, err := s.Schema(t.Context())
+	if err != nil || schema.Version != from {
+		t.Errorf("Schema() = version %d, %v, want %d", schema.Version, err, from)
+	}
+	if err := s.Ping(t.Context()); schema.Pending() > 0 && !errors.Is(err, sqlstore.ErrSchema) {
+		t.Errorf("Ping() before the upgrade = %v", err)
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Errorf("Migrate() = %v", err)
+	}
+	stop.Store(true)
+	wg.Wait()
+
+	works(t, s, "upgraded", "1")
+	c, secrets, err := s.Client(t.Context(), "app")
+	if err != nil || c.Epoch != 3 || c.Scope != "a" || len(secrets) != 1 {
+		t.Errorf("Client() = %+v, %v, %v", c, secrets, err)
+	}
+	if keys, err := s.SealKeys(t.Context()); err != nil || len(keys) != 1 || string(keys[0].Data) != "wrapped" {
+		t.Errorf("SealKeys() = %+v, %v", keys, err)
+	}
+	if _, err := s.Session(t.Context(), oauth.ID(bytes.Repeat([]byte{0x41}, 16))); err != nil {
+		t.Errorf("Session() = %v", err)
+	}
+	for i := range n {
+		want := error(nil)
+		if i%2 == 0 {
+			want = oauth.ErrUsed
+		}
+		g, err := s.Grant(t.Context(), id(i))
+		if err != nil || string(g.Data) != "sealed grant" {
+			t.Fatalf("Grant(%d) = %+v, %v", i, g, err)
+		}
+		err = s.SpendCode(t.Context(), g.ID, oauth.CodeSpend{Op: oauth.ID{9}, Now: noon, RefreshExpiresAt: oauth.Never, ExpiresAt: oauth.Never, PurgeAt: oauth.Never})
+		if !errors.Is(err, want) {
+			t.Errorf("SpendCode(%d) = %v, want %v", i, err, want)
+		}
+	}
+}
