@@ -23,6 +23,7 @@ type Handler struct {
 	Flows   *flow.Service
 	Sealer  *secret.Sealer // of page tokens
 	Errors  *web.Errors
+	Access  *Access // nil: nobody is asked who they are
 
 	// OldIntrospection answers on the path without /admin in the form of
 	// v1.0.0-rc.6, which v1.9 left: nothing else tells the two apart.

@@ -61,9 +61,10 @@ type operation func(g *generation, w http.ResponseWriter, r *http.Request) error
 func (h *Handler) serve(mux *web.Mux, g *generation, style web.Style, operations map[string]operation) {
 	for pattern, f := range operations {
 		method, path, _ := strings.Cut(pattern, " ")
-		mux.Handle(method+" "+g.prefix+path, h.Errors.Handle(style, uncached(func(w http.ResponseWriter, r *http.Request) error {
+		handler := h.Errors.Handle(style, uncached(func(w http.ResponseWriter, r *http.Request) error {
 			return g.settle(w, f(g, w, r))
-		})))
+		}))
+		mux.Handle(method+" "+g.prefix+path, h.Access.Needs(deedOf(pattern).scope, style, handler))
 	}
 }
 

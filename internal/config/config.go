@@ -58,6 +58,10 @@ type Serve struct {
 	Public  Listener
 	Admin   Listener
 	Cookies Cookies
+
+	AdminTokens       []AdminToken
+	AdminClientCA     string // path of a PEM file; empty: nobody is asked for a certificate
+	AdminCertificates []AdminCertificate
 }
 
 // Listener is one of the two ports.

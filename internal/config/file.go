@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -197,8 +198,13 @@ func (w *walker) pair(path string, v *ast.MappingValueNode) error {
 			}
 			text, ok := scalar(item)
 			if !ok {
-				// Only options without effect take lists of anything else.
-				text = ""
+				// A few options take objects. Lists of anything else are for
+				// options without effect.
+				text, err = w.object(item)
+				if err != nil {
+					return err
+				}
+				e.raw.objects = true
 			}
 			e.raw.list = append(e.raw.list, text)
 		}
@@ -215,6 +221,55 @@ func (w *walker) pair(path string, v *ast.MappingValueNode) error {
 	w.seen[key] = line(v.Key)
 	w.entries = append(w.entries, e)
 	return nil
+}
+
+// object writes a mapping of scalars and of lists of scalars as JSON, and
+// anything else as nothing.
+func (w *walker) object(n ast.Node) (string, error) {
+	var pairs []*ast.MappingValueNode
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		pairs = n.Values
+	case *ast.MappingValueNode:
+		pairs = []*ast.MappingValueNode{n}
+	}
+	out := map[string]any{}
+	for _, p := range pairs {
+		if p.Key == nil || p.Key.GetToken() == nil {
+			return "", nil
+		}
+		key := p.Key.GetToken().Value
+		if _, twice := out[key]; twice {
+			return "", w.fail(line(p.Key), key+" stands there twice")
+		}
+		value, err := w.resolve(p.Value)
+		if err != nil {
+			return "", err
+		}
+		list, isList := value.(*ast.SequenceNode)
+		if text, ok := scalar(value); ok {
+			out[key] = text
+		}
+		if !isList {
+			continue
+		}
+		texts := []string{}
+		for _, item := range list.Values {
+			item, err := w.resolve(item)
+			if err != nil {
+				return "", err
+			}
+			if text, ok := scalar(item); ok {
+				texts = append(texts, text)
+			}
+		}
+		out[key] = texts
+	}
+	if len(out) == 0 {
+		return "", nil
+	}
+	data, err := json.Marshal(out)
+	return string(data), err
 }
 
 // scalar returns the text of a scalar as it stands in the file.

@@ -32,7 +32,7 @@ type option struct {
 	Tree bool
 
 	// bind returns where the value goes: *string, *oauth.Secret, *bool, *int,
-	// *time.Duration, *os.FileMode, *[]string, *[]oauth.Secret or *[]netip.Prefix. It is
+	// *time.Duration, *os.FileMode, *[]string, *[]oauth.Secret, *[]netip.Prefix, *[]AdminToken or *[]AdminCertificate. It is
 	// nil for an inert option and for one that only others refer to by Else.
 	bind func(*Config) any
 	// check refuses values that parse and still make no sense.

@@ -19,6 +19,7 @@ var options = slices.Concat(
 	storageOptions,
 	listenerOptions("public", "4444", "", func(c *Config) *Listener { return &c.Serve.Public }),
 	listenerOptions("admin", "4445", "127.0.0.1", func(c *Config) *Listener { return &c.Serve.Admin }),
+	adminOptions,
 	sharedTLSOptions,
 	cookieOptions,
 	urlOptions,
@@ -99,7 +100,7 @@ func listenerOptions(name, port, host string, of func(*Config) *Listener) []opti
 	upper := strings.ToUpper(name)
 	hostDoc := "Address to listen on; empty for all interfaces, `unix:/path` for a unix socket."
 	if name == "admin" {
-		hostDoc += " The admin API asks nobody who they are: whoever reaches it rules the server. Anything but loopback or a unix socket starts with a warning."
+		hostDoc += " Unless `serve.admin.auth.tokens` or `serve.admin.auth.client_ca` is set, the admin API asks nobody who they are: whoever reaches it rules the server, and anything but loopback or a unix socket starts with a warning."
 	}
 	tls := func(rest string, o option) option {
 		o.Key, o.Else = key("tls."+rest), "serve.tls."+rest

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -48,6 +49,12 @@ func (c *Config) show(s setting) string {
 			if *v == "" {
 				return `""`
 			}
+		case *[]AdminToken: // a digest is no secret
+			list := make([]string, len(*v))
+			for i, t := range *v {
+				list[i] = strings.Join(append([]string{t.Name, hex.EncodeToString(t.SHA256[:])}, t.Scopes...), " ")
+			}
+			return quoteAll(list)
 		case *[]oauth.Secret:
 			if len(*v) == 0 {
 				return "[]"
@@ -71,6 +78,12 @@ func (c *Config) show(s setting) string {
 		list := make([]string, len(*v))
 		for i, p := range *v {
 			list[i] = p.String()
+		}
+		return quoteAll(list)
+	case *[]AdminCertificate:
+		list := make([]string, len(*v))
+		for i, c := range *v {
+			list[i] = strings.Join(append([]string{c.Name, c.Match}, c.Scopes...), " ")
 		}
 		return quoteAll(list)
 	}

@@ -21,6 +21,7 @@ func (c *Config) settle() []error {
 		c.settleStorage,
 		func() error { return c.settleTLS("public", &c.Serve.Public) },
 		func() error { return c.settleTLS("admin", &c.Serve.Admin) },
+		c.settleAdminAuth,
 		c.settleIssuer,
 		c.settlePairwise,
 		c.settleHooks,
@@ -207,9 +208,13 @@ func (c *Config) settlePorts() error {
 		c.warn("The issuer is https, but the public port serves plain HTTP to everybody who reaches it. " +
 			"Name the proxies that terminate TLS in serve.public.tls.allow_termination_from, or set serve.public.tls.cert.path and serve.public.tls.key.path.")
 	}
-	if !a.private() {
+	switch {
+	case a.private():
+	case c.Serve.AdminAuth() && !a.TLS.Enabled:
+		c.warn("The admin API listens on %q without TLS: whoever listens on the network reads the tokens of serve.admin.auth.tokens. Set serve.admin.tls.cert.path and serve.admin.tls.key.path.", a.Host)
+	case !c.Serve.AdminAuth():
 		c.warn("The admin API listens on %q and asks nobody who they are: whoever reaches it can read every key and act as every user. "+
-			"Set serve.admin.host to 127.0.0.1 or unix:/path, or let a firewall or an authenticating proxy stand before it and name the proxy in serve.admin.tls.allow_termination_from.", a.Host)
+			"Set serve.admin.auth.tokens or serve.admin.auth.client_ca, or serve.admin.host to 127.0.0.1 or unix:/path, or let a firewall or an authenticating proxy stand before it and name the proxy in serve.admin.tls.allow_termination_from.", a.Host)
 	}
 	return nil
 }

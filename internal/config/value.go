@@ -13,12 +13,13 @@ import (
 
 // raw is a value as somebody wrote it.
 type raw struct {
-	text   string
-	list   []string // when isList
-	isList bool
-	whole  bool   // the text is one element, commas included
-	rc     bool   // under a name of v1.0.0-rc, which may mean something slightly else
-	source string // "hydra.yml:12", "environment variable DSN", "flag --dsn"
+	text    string
+	list    []string // when isList
+	isList  bool
+	objects bool   // some elements of the list are objects, written as JSON
+	whole   bool   // the text is one element, commas included
+	rc      bool   // under a name of v1.0.0-rc, which may mean something slightly else
+	source  string // "hydra.yml:12", "environment variable DSN", "flag --dsn"
 }
 
 // elements are the entries of a list: those of a YAML sequence, or of a text
@@ -45,7 +46,11 @@ func (r raw) elements() []string {
 func (r raw) parse(into any) error {
 	if r.isList {
 		switch into.(type) {
+		case *[]AdminToken, *[]AdminCertificate:
 		case *[]string, *[]oauth.Secret, *[]netip.Prefix:
+			if r.objects {
+				return errNotAllowed
+			}
 		default:
 			return fmt.Errorf("must be one value, not a list")
 		}
@@ -97,6 +102,14 @@ func (r raw) parse(into any) error {
 			list = append(list, p)
 		}
 		*into = list
+	case *[]AdminToken:
+		list, err := r.adminTokens()
+		*into = list
+		return err
+	case *[]AdminCertificate:
+		list, err := r.adminCertificates()
+		*into = list
+		return err
 	default:
 		panic(fmt.Sprintf("config: no parser for %T", into))
 	}

@@ -97,16 +97,17 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 	edge := func(port string, l config.Listener) func(http.Handler) http.Handler {
 		return func(h http.Handler) http.Handler { return a.edge(h, port, l, o, errs, metrics) }
 	}
+	access := adminAccess(c, errs, observe, o.Now)
 	adminMux := &web.Mux{}
-	(&admin.Handler{Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Sealer: sealer, Errors: errs, OldIntrospection: c.Compatibility == "rc"}).Routes(adminMux)
+	(&admin.Handler{Access: access, Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Sealer: sealer, Errors: errs, OldIntrospection: c.Compatibility == "rc"}).Routes(adminMux)
 	for _, prefix := range []string{"", "/admin"} { // since v2 both spellings exist
 		adminMux.Handle("GET "+prefix+"/health/alive", web.Alive())
 		adminMux.Handle("GET "+prefix+"/health/ready", web.Ready(store.Ping, true))
-		adminMux.Handle("GET "+prefix+"/version", web.Version(o.Version))
-		adminMux.Handle("GET "+prefix+"/metrics/prometheus", metrics.handler)
+		adminMux.Handle("GET "+prefix+"/version", access.Needs("operations:read", web.AdminErrors, web.Version(o.Version)))
+		adminMux.Handle("GET "+prefix+"/metrics/prometheus", access.Needs("metrics:read", web.AdminErrors, metrics.handler))
 	}
 	adminCORS := cors(c.Serve.Admin.CORS)
-	adminAPI := adminCORS.Plain(adminCORS.SameSite(adminMux, errs))
+	adminAPI := adminCORS.Plain(adminCORS.SameSite(access.Wrap(adminMux, freePaths...), errs))
 	if c.Serve.Admin.Loopback() {
 		adminAPI = web.LocalHosts(errs, hostname(c.URLs.Admin))(adminAPI)
 	}
@@ -119,8 +120,12 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 	api := belowIssuer(c.URLs.Public, publicMux)
 	a.public = wrap(api)
 	if c.Dev {
+		own := a.admin
+		if access != nil {
+			own = edge("admin", c.Serve.Admin)(access.Trusted("built-in pages", adminMux))
+		}
 		pages := ui.New(ui.Config{
-			Public: a.public, Admin: a.admin, PublicURL: c.URLs.Public, Issuer: c.URLs.Issuer, Now: o.Now,
+			Public: a.public, Admin: own, PublicURL: c.URLs.Public, Issuer: c.URLs.Issuer, Now: o.Now,
 			Report: func(ctx context.Context, err error) { web.NoteError(ctx, err) },
 		})
 		a.public = wrap(belowIssuer(c.URLs.Public, withPages(c, pages.Handler(), publicMux)))

@@ -96,6 +96,11 @@ func (s *Server) listen(ctx context.Context, o Options) (err error) {
 				return fmt.Errorf("certificate of the %s port: %w", p.name, err)
 			}
 			server.TLSConfig = cert.tlsConfig()
+			if p.name == "admin" {
+				if err := askForCertificates(server.TLSConfig, o.Config.Serve.AdminClientCA); err != nil {
+					return fmt.Errorf("serve.admin.auth.client_ca: %w", err)
+				}
+			}
 		}
 		l, err := listen(ctx, p.config)
 		if err != nil {

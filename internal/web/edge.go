@@ -129,6 +129,10 @@ func Network(r *http.Request) string {
 	if !ok {
 		addr, _ = peerOf(r)
 	}
+	return network(addr)
+}
+
+func network(addr netip.Addr) string {
 	switch {
 	case !addr.IsValid():
 		return "local"

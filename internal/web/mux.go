@@ -95,6 +95,24 @@ func (m *Mux) Handle(pattern string, h http.Handler) {
 	rt.allow = strings.Join(slices.Compact(names), ", ")
 }
 
+// Patterns lists what was registered, "METHOD /path" each, sorted; a route for
+// all methods has none. OPTIONS, which every route answers, is left out.
+func (m *Mux) Patterns() []string {
+	var out []string
+	for path, rt := range m.routes {
+		if rt.any != nil {
+			out = append(out, path)
+		}
+		for method := range rt.methods {
+			if method != http.MethodOptions {
+				out = append(out, method+" "+path)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // wildcards returns the names in a path pattern.
 func wildcards(pattern string) []string {
 	var names []string

@@ -1,0 +1,55 @@
+package server
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"time"
+
+	"hydra/internal/admin"
+	"hydra/internal/config"
+	"hydra/internal/oauth"
+	"hydra/internal/web"
+)
+
+// freePaths are those of the admin port that ask nobody who they are: probes
+// cannot say, and what the API can do is no secret.
+var freePaths = []string{"/health/alive", "/health/ready"}
+
+// adminAccess says who may use the admin API; nil when nobody is asked.
+func adminAccess(c *config.Config, errs *web.Errors, observe oauth.Observer, now func() time.Time) *admin.Access {
+	if !c.Serve.AdminAuth() {
+		return nil
+	}
+	a := &admin.Access{
+		AnyCertificate: c.Serve.AdminClientCA != "", Errors: errs, Observe: observe,
+		Failures: &web.Limiter{Rate: 1, Burst: 20, Now: now},
+	}
+	for _, t := range c.Serve.AdminTokens {
+		a.Tokens = append(a.Tokens, admin.Token(t))
+	}
+	for _, k := range c.Serve.AdminCertificates {
+		a.Certificates = append(a.Certificates, admin.Certificate(k))
+	}
+	return a
+}
+
+// askForCertificates makes a port ask for client certificates of the
+// authorities in the file. Calls without one are told apart later, because
+// health checks need none and others may have a token.
+func askForCertificates(t *tls.Config, file string) error {
+	if file == "" {
+		return nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	t.ClientCAs = x509.NewCertPool()
+	if !t.ClientCAs.AppendCertsFromPEM(data) {
+		return fmt.Errorf("%s holds no certificate", file)
+	}
+	t.ClientAuth = tls.VerifyClientCertIfGiven
+	return nil
+}
