@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hydra/internal/config"
-	"hydra/internal/secret"
+	"hydra/internal/server"
 )
 
 // adminTokenCommand makes what serve.admin.auth.tokens takes. The server knows
@@ -36,7 +36,7 @@ func adminTokenCommand() *cobra.Command {
 					return fmt.Errorf("there is no scope %q; there are %s", s, strings.Join(config.AdminScopes(), ", "))
 				}
 			}
-			token := "hydra_admin_" + secret.Draw("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 32)
+			token := server.NewAdminToken()
 			if stdin {
 				data, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 4096))
 				if err != nil {

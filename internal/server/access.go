@@ -10,6 +10,7 @@ import (
 	"hydra/internal/admin"
 	"hydra/internal/config"
 	"hydra/internal/oauth"
+	"hydra/internal/secret"
 	"hydra/internal/web"
 )
 
@@ -33,6 +34,12 @@ func adminAccess(c *config.Config, errs *web.Errors, observe oauth.Observer, now
 		a.Certificates = append(a.Certificates, admin.Certificate(k))
 	}
 	return a
+}
+
+// NewAdminToken returns a token for the admin API. Its 190 random bits make a
+// fast hash of it safe to keep.
+func NewAdminToken() string {
+	return "hydra_admin_" + secret.Draw("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 32)
 }
 
 // askForCertificates makes a port ask for client certificates of the
