@@ -133,7 +133,7 @@ var errSessionEnded = oauth.Conflict.Hint("The login session of this request has
 // RevokeLogin ends one remembered login. Tokens and consents stay. One that is
 // unknown has ended.
 func (s *Service) RevokeLogin(ctx context.Context, id oauth.ID) error {
-	if err := s.Store.EndSession(ctx, id, s.Now()); err != nil {
+	if _, err := s.Store.EndSession(ctx, id, s.Now()); err != nil {
 		return err
 	}
 	s.Observe.Observe(ctx, oauth.Event{Name: "login_session_revoked"})

@@ -32,6 +32,7 @@ type Outcome struct {
 
 	SetSession    string        // value of the session cookie to set; "" for none
 	SessionMaxAge time.Duration // 0: until the browser is closed
+	BrowserState  string        // what the check_session_iframe reads in this browser; "" says nothing
 	ClearSession  bool
 }
 

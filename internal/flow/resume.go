@@ -143,7 +143,7 @@ func (s *Service) wrongUser(ctx context.Context, c *carried, req *oauth.Request,
 	out := s.refuse(req, oauth.LoginRequired.Hint("Another user than the one of id_token_hint has signed in."))
 	out.ClearFlows = []string{suffix(&c.Flow)}
 	if c.Login.Remember {
-		if err := s.Store.EndSession(ctx, c.Login.Session, now); err != nil {
+		if _, err := s.Store.EndSession(ctx, c.Login.Session, now); err != nil {
 			return Outcome{}, err
 		}
 		out.ClearSession = true
@@ -161,6 +161,7 @@ func (s *Service) toConsent(ctx context.Context, c *carried, b Browser, now time
 	switch {
 	case c.Login.Remember || c.Login.Extended:
 		out.SetSession, err = s.Sealer.Seal(secret.SessionCookie, c.Login.Session[:])
+		out.BrowserState = s.browserState(c.Login.Session)
 		_, out.SessionMaxAge = s.memory(c.Login.RememberFor)
 	case c.Had == nil && b.Session != "":
 		// Somebody signed in and did not want to be remembered: what this
@@ -279,5 +280,7 @@ func (s *Service) respond(c *carried, req *oauth.Request, data *oauth.GrantData,
 	p := s.response(req)
 	p.Set("code", string(code))
 	p.Set("scope", joined(data.GrantedScope))
-	return Outcome{To: req.RedirectURI, Params: p, Fragment: req.Fragment, ClearFlows: []string{suffix(&c.Flow)}}, nil
+	out := Outcome{To: req.RedirectURI, Params: p, Fragment: req.Fragment, ClearFlows: []string{suffix(&c.Flow)}}
+	s.tellState(c, req, data.GrantedScope, &out)
+	return out, nil
 }

@@ -96,5 +96,6 @@ func (s *Service) SignOut(ctx context.Context, b Browser) error {
 	if err != nil || id.IsZero() {
 		return err
 	}
-	return s.Store.EndSession(ctx, id, s.Now())
+	_, err = s.Store.EndSession(ctx, id, s.Now())
+	return err
 }

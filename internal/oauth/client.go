@@ -118,6 +118,12 @@ type ClientSecret struct {
 // IsPublic reports whether the client cannot keep a secret (RFC 6749 §2.1).
 func (c *Client) IsPublic() bool { return c.AuthMethod == AuthNone }
 
+// HearsLogout reports whether the client wants to hear of the end of a session
+// (OpenID Connect Front- and Back-Channel Logout §2.2).
+func (c *Client) HearsLogout() bool {
+	return c.FrontchannelLogoutURI != "" || c.BackchannelLogoutURI != ""
+}
+
 // AllowsGrantType reports whether the client may use the grant type. A client
 // that lists none may use authorization_code (RFC 7591 §2).
 func (c *Client) AllowsGrantType(t string) bool {

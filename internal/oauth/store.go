@@ -22,6 +22,7 @@ type Store interface {
 	SealKeys
 	Grants
 	Sessions
+	Outbox
 	Requests
 	Devices
 	Replays
@@ -248,10 +249,15 @@ type Sessions interface {
 	// times, never to earlier ones, and replaces its data. ErrUsed when it was
 	// ended or is gone.
 	ExtendSession(ctx context.Context, s *Session) error
-	// EndSession ends it, if it lives. It is no error when there is none.
-	EndSession(ctx context.Context, id ID, now time.Time) error
+	// EndSession ends it and reports whether it had not been ended. It is no
+	// error when there is none.
+	EndSession(ctx context.Context, id ID, now time.Time) (bool, error)
 	// EndSessions ends every session of a subject and returns how many lived.
 	EndSessions(ctx context.Context, subject ID, now time.Time) (int, error)
+	// SessionClients returns the clients that a session signed in to and that
+	// want to hear of its end, each with the newest of its Grants of which a
+	// code or token was or may still be paid out.
+	SessionClients(ctx context.Context, session ID, now time.Time) ([]SessionClient, error)
 }
 
 // StoredRequest is a sealed flow that was too long for a URL, or a pushed
@@ -328,6 +334,7 @@ const (
 	ExpiredDevices       Expiring = "devices"
 	ExpiredReplays       Expiring = "replays"
 	ExpiredRevokedTokens Expiring = "revoked_tokens"
+	ExpiredLogoutCalls   Expiring = "outbox"
 )
 
 // Buckets is the number of buckets that time-ordered indexes are led by.

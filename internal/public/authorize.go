@@ -21,7 +21,7 @@ func (h *Handler) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 		h.show(w, r, err)
 		return
 	}
-	h.setCookies(w, out)
+	h.setCookies(w, r, out)
 	h.redirect(w, r, out)
 }
 
@@ -81,7 +81,7 @@ func (h *Handler) browser(r *http.Request) flow.Browser {
 
 func (h *Handler) flowCookie(suffix string) string { return h.FlowCookieName + "_" + suffix }
 
-func (h *Handler) setCookies(w http.ResponseWriter, out flow.Outcome) {
+func (h *Handler) setCookies(w http.ResponseWriter, r *http.Request, out flow.Outcome) {
 	for _, suffix := range out.ClearFlows {
 		h.FlowCookies.Clear(w, h.flowCookie(suffix))
 	}
@@ -91,8 +91,14 @@ func (h *Handler) setCookies(w http.ResponseWriter, out flow.Outcome) {
 	switch {
 	case out.SetSession != "":
 		h.SessionCookies.Set(w, h.SessionCookieName, out.SetSession, int(out.SessionMaxAge/time.Second))
+		h.stateCookies().Set(w, h.stateCookie(), out.BrowserState, int(out.SessionMaxAge/time.Second))
 	case out.ClearSession:
-		h.SessionCookies.Clear(w, h.SessionCookieName)
+		h.clearSession(w)
+	case out.BrowserState != "":
+		// The cookie that goes beside that of the session was lost, or is older.
+		if have, _ := h.stateCookies().Read(r, h.stateCookie()); have != out.BrowserState {
+			h.stateCookies().Set(w, h.stateCookie(), out.BrowserState, 0)
+		}
 	}
 }
 
@@ -204,7 +210,7 @@ func (h *Handler) handleSignOut(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Flows.SignOut(r.Context(), h.browser(r)); err != nil {
 		return err
 	}
-	h.SessionCookies.Clear(w, h.SessionCookieName)
+	h.clearSession(w)
 	found(w, h.LogoutRedirectURL)
 	return nil
 }

@@ -52,7 +52,7 @@ func (h *Handler) handleDeviceVerification(w http.ResponseWriter, r *http.Reques
 		h.show(w, r, err)
 		return
 	}
-	h.setCookies(w, out)
+	h.setCookies(w, r, out)
 	h.redirect(w, r, out)
 }
 

@@ -48,6 +48,8 @@ type metadata struct {
 	// own Go client refuses a document without them.
 	IDTokenSignedAlg  []string `json:"id_token_signed_response_alg"`
 	UserinfoSignedAlg []string `json:"userinfo_signed_response_alg"`
+
+	sessionMetadata
 }
 
 // document is a discovery document that was encoded for one signing algorithm.
@@ -120,6 +122,7 @@ func (o *Options) metadata(alg string) metadata {
 		ResponseIss:               true,
 		IDTokenSignedAlg:          []string{alg},
 		UserinfoSignedAlg:         []string{alg},
+		sessionMetadata:           o.sessions(),
 	}
 }
 

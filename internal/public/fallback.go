@@ -2,9 +2,7 @@ package public
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"html/template"
 	"net/http"
 	"strings"
@@ -28,11 +26,8 @@ var fallbackTemplates = template.Must(template.New("").
 	Parse(fallbackHTML))
 
 // fallbackPolicy allows the one style sheet in the page, by its hash.
-var fallbackPolicy = func() string {
-	sum := sha256.Sum256([]byte(fallbackCSS))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-}()
+var fallbackPolicy = "default-src 'none'; style-src " + sourceHash(fallbackCSS) +
+	"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // handleFallbackConsent serves GET /oauth2/fallbacks/consent: a flow came here
 // because no login or consent app is set.

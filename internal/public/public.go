@@ -40,6 +40,8 @@ func (h *Handler) Routes(mux *web.Mux) {
 	mux.Handle("GET /oauth2/device/verify", http.HandlerFunc(h.handleDeviceVerification))
 	mux.Handle("GET /oauth2/auth/sessions/login/revoke", h.Errors.Handle(web.AdminErrors, h.handleSignOut))
 
+	mux.Handle("GET /oauth2/sessions/check", h.checkSession())
+
 	discovery := h.discovery()
 	for pattern, handler := range map[string]http.Handler{
 		"POST,OPTIONS /oauth2/token":                          h.Errors.Handle(web.OAuthErrors, h.handleToken),

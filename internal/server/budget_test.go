@@ -58,7 +58,7 @@ func TestStatementBudgetsOfFlows(t *testing.T) {
 		w.trip(t, b, c, m{"subject": "u"}, grant, true)
 	})
 	for name := range b.cookies {
-		if name != sessionCookie {
+		if name != sessionCookie && name != stateCookie {
 			t.Errorf("the cookie %s is left", name)
 		}
 	}

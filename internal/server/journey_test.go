@@ -226,7 +226,10 @@ func (b *browser) keep(r reply) {
 	}
 }
 
-const sessionCookie = "ory_hydra_session"
+const (
+	sessionCookie = "ory_hydra_session"
+	stateCookie   = "ory_hydra_session_state" // what the check_session_iframe reads
+)
 
 // session is the value of the session cookie, "" without one.
 func (b *browser) session() string {

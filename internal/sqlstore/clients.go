@@ -134,6 +134,11 @@ func (s *Store) AddClient(ctx context.Context, c *oauth.Client, secrets []oauth.
 		if err := t.addSecrets(ctx, c.UID, secrets); err != nil {
 			return err
 		}
+		if c.HearsLogout() {
+			if err := t.hears(ctx, c); err != nil {
+				return err
+			}
+		}
 		return t.raise(ctx, groupClients)
 	})
 }
@@ -180,6 +185,9 @@ func (s *Store) UpdateClient(ctx context.Context, c *oauth.Client, secrets []oau
 				return err
 			}
 		}
+		if err := t.hears(ctx, c); err != nil {
+			return err
+		}
 		return t.raise(ctx, groupClients)
 	})
 }
@@ -210,6 +218,9 @@ func (s *Store) DeleteClient(ctx context.Context, id string, at time.Time) error
 			return oauth.ErrNotFound
 		}
 		if err := t.change(ctx, deleteClientSecret, uid[:]); err != nil {
+			return err
+		}
+		if err := t.change(ctx, deleteLogoutClient, uid[:]); err != nil {
 			return err
 		}
 		if err := t.change(ctx, insertDeleted, uid[:], due(at)); err != nil {

@@ -15,10 +15,13 @@ import (
 // window goes. Both look at the same rows, in the order of the index.
 const (
 	// grantKept tells that a value can still point to the row, that its flow
-	// may come back, or that the consent is remembered; and that its client
-	// exists.
+	// may come back, that the consent is remembered, or that its client has to
+	// hear of the end of the session; and that its client exists.
 	grantKept = `((grants.expires_at > ? AND grants.ended_at IS NULL AND grants.revoked_at IS NULL)
-		OR grants.flow_expires_at > ? OR (grants.revoked_at IS NULL AND grants.consent_until > ?))
+		OR grants.flow_expires_at > ? OR (grants.revoked_at IS NULL AND grants.consent_until > ?)
+		OR ((grants.code_used_at IS NOT NULL OR grants.front_at IS NOT NULL)
+			AND EXISTS (SELECT 1 FROM logout_clients l WHERE l.client_uid = grants.client_uid)
+			AND EXISTS (SELECT 1 FROM sessions v WHERE v.id = grants.session_id AND v.ended_at IS NULL AND v.expires_at > ?)))
 		AND EXISTS (SELECT 1 FROM clients c WHERE c.uid = grants.client_uid)`
 
 	keepGrants = `UPDATE grants SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT g.id FROM grants g
@@ -48,6 +51,11 @@ const (
 
 	keepRevokedTokens = `UPDATE revoked_tokens SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM revoked_tokens v
 		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
+	keepOutbox = `UPDATE outbox SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM outbox v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
+	purgeOutbox = `DELETE FROM outbox WHERE id IN (SELECT id FROM (SELECT v.id FROM outbox v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
+
 	purgeRevokedTokens = `DELETE FROM revoked_tokens WHERE id IN (SELECT id FROM (SELECT v.id FROM revoked_tokens v
 		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
 )
@@ -58,12 +66,13 @@ var purges = map[oauth.Expiring]struct {
 	keep, purge string
 	times       int
 }{
-	oauth.ExpiredGrants:        {keepGrants, purgeGrants, 3},
+	oauth.ExpiredGrants:        {keepGrants, purgeGrants, 4},
 	oauth.ExpiredSessions:      {keepSessions, purgeSessions, 1},
 	oauth.ExpiredRequests:      {keepRequests, purgeRequests, 1},
 	oauth.ExpiredDevices:       {keepDevices, purgeDevices, 1},
 	oauth.ExpiredReplays:       {keepReplays, purgeReplays, 1},
 	oauth.ExpiredRevokedTokens: {keepRevokedTokens, purgeRevokedTokens, 1},
+	oauth.ExpiredLogoutCalls:   {keepOutbox, purgeOutbox, 1},
 }
 
 // Purge looks at up to limit rows of a bucket whose appointment has come

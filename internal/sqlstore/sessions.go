@@ -72,9 +72,11 @@ func (s *Store) ExtendSession(ctx context.Context, v *oauth.Session) error {
 	return err
 }
 
-// EndSession ends the session, if it lives. It is no error when there is none.
-func (s *Store) EndSession(ctx context.Context, id oauth.ID, now time.Time) error {
-	return s.change(ctx, endSession, due(now), id[:])
+// EndSession ends the session and reports whether it had not been ended. It is
+// no error when there is none.
+func (s *Store) EndSession(ctx context.Context, id oauth.ID, now time.Time) (bool, error) {
+	out, err := s.exec(ctx, endSession, due(now), id[:])
+	return out.count() > 0, err
 }
 
 // EndSessions ends every session of a subject and returns how many had not

@@ -90,6 +90,12 @@ func (f *fixture) addSession(t *testing.T, subject oauth.ID) *oauth.Session {
 	return s
 }
 
+func (f *fixture) end(t *testing.T, session oauth.ID, at time.Time) {
+	t.Helper()
+	_, err := f.EndSession(t.Context(), session, at)
+	must(t, err)
+}
+
 // race lets contenders run f at once and returns how many got nil. Every other
 // answer must be the loser's.
 func race(t *testing.T, loser error, f func(ctx context.Context, n int) error) int {

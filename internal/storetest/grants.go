@@ -62,7 +62,7 @@ func grantSurroundings(t *testing.T, f *fixture) {
 		t.Error("a living session shows as ended")
 	}
 	must(t, f.RaiseEpoch(t.Context(), "app"))
-	must(t, f.EndSession(t.Context(), session.ID, noon))
+	f.end(t, session.ID, noon)
 	row := f.grant(t, g.ID)
 	if !row.SessionEnded || row.Client.Epoch != 1 {
 		t.Errorf("session ended %v, epoch %d; want true, 1", row.SessionEnded, row.Client.Epoch)
@@ -84,7 +84,7 @@ func grantStanding(t *testing.T, f *fixture) {
 	must(t, err)
 	must(t, f.EndGrant(t.Context(), ended, oauth.EndedByClient, noon))
 	live, over := f.addSession(t, newID()).ID, f.addSession(t, newID()).ID
-	must(t, f.EndSession(t.Context(), over, noon))
+	f.end(t, over, noon)
 	for _, test := range []struct {
 		name   string
 		client oauth.ID
@@ -220,7 +220,7 @@ func loginState(t *testing.T, f *fixture) {
 	full.RevokedAt = time.Time{}
 	must(t, f.AddGrant(t.Context(), full, oauth.Standing{Now: noon}))
 	session := f.addSession(t, newID())
-	must(t, f.EndSession(t.Context(), session.ID, noon))
+	f.end(t, session.ID, noon)
 	session.EndedAt = noon
 	state, err := f.LoginState(t.Context(), flow.ID, full.RememberKey, session.ID, noon)
 	must(t, err)

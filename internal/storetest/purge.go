@@ -10,6 +10,7 @@ import (
 
 var purgeChecks = []check{
 	{"it deletes what nothing points to, and keeps the rest", purgeGrants},
+	{"a Grant stays while its client has to hear of the end of the session", purgeHearing},
 	{"it takes every group of rows", purgeGroups},
 	{"it never looks at more than limit rows", purgeLimit},
 	{"what was kept does not hide what follows", purgeProgress},
@@ -85,6 +86,42 @@ func purgeGrants(t *testing.T, f *fixture) {
 	}
 }
 
+func purgeHearing(t *testing.T, f *fixture) {
+	hears := f.hearingClient(t, "hears", func(c *oauth.Client) { c.BackchannelLogoutURI = "https://rp.test/out" })
+	deaf := f.addClient(t, "deaf")
+	lives, over, ended := f.addSession(t, newID()), f.addSession(t, newID()), f.addSession(t, newID())
+	over.ExpiresAt = noon
+	must(t, f.PutSession(t.Context(), over, newID()))
+	f.end(t, ended.ID, noon)
+	for _, test := range []struct {
+		name    string
+		client  oauth.ID
+		session oauth.ID
+		edit    func(*oauth.Grant)
+		kept    bool
+	}{
+		{"the session lives", hears.UID, lives.ID, func(g *oauth.Grant) { g.CodeUsedAt = noon }, true},
+		{"… and the tokens were revoked", hears.UID, lives.ID, func(g *oauth.Grant) { g.FrontAt, g.RevokedAt = noon, noon }, true},
+		{"nothing was paid out", hears.UID, lives.ID, nil, false},
+		{"the session has expired", hears.UID, over.ID, func(g *oauth.Grant) { g.CodeUsedAt = noon }, false},
+		{"the session was ended", hears.UID, ended.ID, func(g *oauth.Grant) { g.CodeUsedAt = noon }, false},
+		{"the login was not remembered", hears.UID, newID(), func(g *oauth.Grant) { g.CodeUsedAt = noon }, false},
+		{"the client does not want to hear", deaf.UID, lives.ID, func(g *oauth.Grant) { g.CodeUsedAt = noon }, false},
+	} {
+		g := openGrant(test.client)
+		g.ID, g.SessionID, g.FlowExpiresAt, g.ExpiresAt, g.PurgeAt = bucketID(5), test.session, noon, noon, noon
+		if test.edit != nil {
+			test.edit(g)
+		}
+		must(t, f.AddGrant(t.Context(), g, oauth.Standing{Now: noon}))
+		deleted, _, err := f.Purge(t.Context(), oauth.ExpiredGrants, 5, noon, later, 100)
+		must(t, err)
+		if kept := deleted == 0; kept != test.kept {
+			t.Errorf("%s: kept is %v", test.name, kept)
+		}
+	}
+}
+
 func purgeGroups(t *testing.T, f *fixture) {
 	client := newID()
 	for what, group := range map[oauth.Expiring]struct {
@@ -108,6 +145,17 @@ func purgeGroups(t *testing.T, f *fixture) {
 				return f.AddDevice(t.Context(), &oauth.Device{ID: id, ClientUID: client, UserCode: id, ExpiresAt: at, PurgeAt: noon})
 			},
 			func(id oauth.ID) error { _, err := f.Device(t.Context(), id); return err },
+		},
+		oauth.ExpiredLogoutCalls: {
+			func(id oauth.ID, at time.Time) error {
+				return f.AddLogoutCall(t.Context(), &oauth.LogoutCall{ID: id, DueAt: oauth.Never, ExpiresAt: at, PurgeAt: noon})
+			},
+			func(id oauth.ID) error {
+				if op := newID(); f.TakeLogoutCall(t.Context(), id, oauth.Never, oauth.Never, op) != nil {
+					return oauth.ErrNotFound
+				}
+				return nil
+			},
 		},
 		oauth.ExpiredReplays: {
 			func(id oauth.ID, at time.Time) error { return f.AddReplay(t.Context(), id, at) },

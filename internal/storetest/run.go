@@ -21,6 +21,7 @@ func Run(t *testing.T, open func(testing.TB) oauth.Store) {
 		{"Spend", spendChecks},
 		{"Devices", deviceChecks},
 		{"Sessions", sessionChecks},
+		{"Outbox", outboxChecks},
 		{"Small", smallChecks},
 		{"TrustedIssuers", trustChecks},
 		{"Purge", purgeChecks},

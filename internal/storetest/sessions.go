@@ -13,6 +13,7 @@ var sessionChecks = []check{
 	{"an accept again replaces it while it lives", sessionReplaced},
 	{"a session is extended and never shortened", sessionExtended},
 	{"an ended session stays ended", sessionEnded},
+	{"one of many ends a session", sessionEndedOnce},
 	{"a flow that was paid out or died makes no session", sessionSpentFlow},
 	{"all of a subject end", sessionsOfSubject},
 	{"an end is not undone by racing accepts", sessionEndRace},
@@ -54,16 +55,16 @@ func sessionExtended(t *testing.T, f *fixture) {
 	must(t, err)
 	longer.Data = []byte("again")
 	wantSame(t, "session", got, &longer)
-	must(t, f.EndSession(t.Context(), s.ID, noon))
+	f.end(t, s.ID, noon)
 	wantErr(t, "ExtendSession() of an ended one", f.ExtendSession(t.Context(), &longer), oauth.ErrUsed)
 	wantErr(t, "ExtendSession() of none", f.ExtendSession(t.Context(), &oauth.Session{ID: newID()}), oauth.ErrUsed)
 }
 
 func sessionEnded(t *testing.T, f *fixture) {
 	s := f.addSession(t, newID())
-	must(t, f.EndSession(t.Context(), s.ID, noon))
-	must(t, f.EndSession(t.Context(), s.ID, noon.Add(time.Hour)))
-	must(t, f.EndSession(t.Context(), newID(), noon))
+	f.end(t, s.ID, noon)
+	f.end(t, s.ID, noon.Add(time.Hour))
+	f.end(t, newID(), noon)
 	wantErr(t, "PutSession()", f.PutSession(t.Context(), s, newID()), oauth.ErrUsed)
 	got, err := f.Session(t.Context(), s.ID)
 	must(t, err)
@@ -100,7 +101,7 @@ func sessionsOfSubject(t *testing.T, f *fixture) {
 	subject := newID()
 	a, b, ended := f.addSession(t, subject), f.addSession(t, subject), f.addSession(t, subject)
 	other := f.addSession(t, newID())
-	must(t, f.EndSession(t.Context(), ended.ID, noon))
+	f.end(t, ended.ID, noon)
 	for _, want := range []int{2, 0} {
 		if n, err := f.EndSessions(t.Context(), subject, noon.Add(time.Minute)); n != want || err != nil {
 			t.Errorf("EndSessions() = %d, %v, want %d", n, err, want)
@@ -118,11 +119,31 @@ func sessionsOfSubject(t *testing.T, f *fixture) {
 	}
 }
 
+// Of all who end a session one learns that it did: who tells others does so
+// once.
+func sessionEndedOnce(t *testing.T, f *fixture) {
+	s := f.addSession(t, newID())
+	wins := race(t, oauth.ErrUsed, func(ctx context.Context, _ int) error {
+		ended, err := f.EndSession(ctx, s.ID, noon)
+		if err == nil && !ended {
+			return oauth.ErrUsed
+		}
+		return err
+	})
+	if wins != 1 {
+		t.Errorf("%d callers ended the session, want 1", wins)
+	}
+	if ended, err := f.EndSession(t.Context(), newID(), noon); ended || err != nil {
+		t.Errorf("EndSession() of none = %v, %v", ended, err)
+	}
+}
+
 func sessionEndRace(t *testing.T, f *fixture) {
 	s := f.addSession(t, newID())
 	race(t, oauth.ErrUsed, func(ctx context.Context, n int) error {
 		if n == contenders/2 {
-			return f.EndSession(ctx, s.ID, noon)
+			_, err := f.EndSession(ctx, s.ID, noon)
+			return err
 		}
 		return f.PutSession(ctx, s, newID())
 	})

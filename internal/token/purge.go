@@ -34,7 +34,7 @@ func (p Purged) Total() (n int) {
 // expiring holds the groups in the order in which they are cleaned: what is
 // cheap to make in great numbers comes first.
 var expiring = []oauth.Expiring{
-	oauth.ExpiredRequests, oauth.ExpiredDevices, oauth.ExpiredReplays, oauth.ExpiredRevokedTokens, oauth.ExpiredGrants, oauth.ExpiredSessions,
+	oauth.ExpiredRequests, oauth.ExpiredDevices, oauth.ExpiredReplays, oauth.ExpiredRevokedTokens, oauth.ExpiredLogoutCalls, oauth.ExpiredGrants, oauth.ExpiredSessions,
 }
 
 // Purge deletes rows that nobody can use at the given time any more, which is

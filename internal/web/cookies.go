@@ -7,12 +7,13 @@ import (
 )
 
 // Cookies sets and reads cookies with the operator's attributes. They are
-// always HttpOnly.
+// HttpOnly unless a page of this server has to read them.
 type Cookies struct {
 	Secure   bool
 	Domain   string        // empty: this host only
 	Path     string        // empty: "/"
 	SameSite http.SameSite // None without Secure is sent as Lax: browsers refuse it
+	Readable bool          // scripts of this server's pages read it
 }
 
 // Name returns the name on the wire. On https, without a domain and for all
@@ -59,7 +60,7 @@ func (c Cookies) cookie(name, value string) *http.Cookie {
 		Path:     c.path(),
 		Domain:   c.Domain,
 		Secure:   c.Secure,
-		HttpOnly: true,
+		HttpOnly: !c.Readable,
 		SameSite: sameSite,
 	}
 }
