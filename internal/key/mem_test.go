@@ -26,6 +26,7 @@ type memStore struct {
 	asked    int // calls of Versions
 	loads    int // calls of KeySet and SealKeys
 	onLoad   func()
+	onAdd    func() // with the lock held
 }
 
 func (m *memStore) begin() (end func(), err error) {
@@ -68,6 +69,9 @@ func (m *memStore) AddKeys(_ context.Context, keys []oauth.KeyRow) error {
 	}
 	m.versions.Keys++
 	m.keys = append(m.keys, keys...)
+	if m.onAdd != nil {
+		m.onAdd()
+	}
 	return nil
 }
 
@@ -90,6 +94,21 @@ func (m *memStore) PutKey(_ context.Context, key oauth.KeyRow) error {
 	}
 	m.versions.Keys++
 	m.keys = append(slices.DeleteFunc(m.keys, func(k oauth.KeyRow) bool { return k.Set == key.Set && k.KID == key.KID }), key)
+	return nil
+}
+
+func (m *memStore) RetireKeys(_ context.Context, set string, kids []string, at, until time.Time) error {
+	end, err := m.begin()
+	defer end()
+	if err != nil {
+		return err
+	}
+	m.versions.Keys++
+	for i, k := range m.keys {
+		if k.Set == set && slices.Contains(kids, k.KID) && k.RetiredAt.IsZero() {
+			m.keys[i].RetiredAt, m.keys[i].VerifyUntil = at, until
+		}
+	}
 	return nil
 }
 

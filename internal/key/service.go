@@ -37,7 +37,12 @@ const (
 //
 // A key is announced, then active, then retired. The states are not stored:
 // each node computes them from the times in the row. The signer of a set is
-// its newest active private key.
+// its newest active private key, which thus decides the set's algorithm.
+//
+// Beside each set that signs there is another, named as ByAlgorithm says, with
+// the keys for those who asked for an algorithm by name. They are kept apart so
+// that a client's wish does not change what the others get. What is published
+// and what verifies are the keys of both.
 type Service struct {
 	Store  oauth.Keys
 	Sealer *secret.Sealer
@@ -52,57 +57,17 @@ type Service struct {
 	PublishFor time.Duration
 	// RSABits is the length of new RSA keys; 0: DefaultRSABits.
 	RSABits int
-	// RepairAlg is the algorithm of the pair that is made when a set is to
-	// sign and has no signer, because somebody deleted it; "": RS256.
-	RepairAlg string
+	// Algs holds for each set the algorithm of the pair that is made when the
+	// set is to sign and has no signer, because somebody deleted it; RS256
+	// where there is none.
+	Algs map[string]string
 
 	limit  limiter
+	making sync.Mutex // held while a missing signer is made
 	mu     sync.Mutex
 	sets   map[string]*keySet
 	jwks   map[string]*published
 	forced time.Time // when an unknown kid last bypassed the cache
-}
-
-// Ensure makes sure that the set has a key pair to sign with. When many nodes
-// ask at once for a new set, exactly one pair is made.
-func (s *Service) Ensure(ctx context.Context, set, alg string) error {
-	for range startRounds {
-		ks, err := s.load(ctx, set)
-		if err != nil {
-			return err
-		}
-		now := s.now()
-		if ks.signer(now) != nil {
-			return nil
-		}
-		pair, err := s.make(ctx, alg, "sig", secret.UUID())
-		if err != nil {
-			return err
-		}
-		if len(pair) != 2 {
-			return fmt.Errorf("key: %s does not sign for others", alg)
-		}
-		// The slots depend on what the set holds, so that two nodes that saw
-		// the same state collide, and only they do.
-		state := []string{"first"}
-		for _, k := range ks.keys {
-			state = append(state, k.row.KID)
-		}
-		rows := make([]oauth.KeyRow, len(pair))
-		for i, p := range pair {
-			rows[i], err = s.row(set, p, ks.after(now), now, digest(append(state, fmt.Sprint(i))...))
-			if err != nil {
-				return err
-			}
-		}
-		err = s.Store.AddKeys(ctx, rows)
-		s.Watch.Forget()
-		if err == nil || !errors.Is(err, oauth.ErrExists) {
-			return err
-		}
-		// Somebody else was faster: the next round finds their pair.
-	}
-	return fmt.Errorf("key: other nodes keep changing the set %q", set)
 }
 
 // Generate adds a new key to the set, which is made when missing. Asymmetric
@@ -308,22 +273,33 @@ func (ks *keySet) index() error {
 	return nil
 }
 
-// signer returns the newest private key that is active, else the newest; nil
-// when the set has none that signs.
-func (ks *keySet) signer(now time.Time) *stored {
+// signerOf returns the newest private key of an algorithm, or of any for "",
+// that is active, else the newest; nil when there is none that signs. Of
+// several sets the first that has one counts.
+func signerOf(now time.Time, alg string, sets ...*keySet) *stored {
 	var newest *stored
-	for _, k := range ks.keys {
-		if !k.private || k.alg == "" || retired(k.row, now) {
-			continue
-		}
-		if !now.Before(k.row.ActiveFrom) {
-			return k
-		}
-		if newest == nil {
-			newest = k
+	for _, ks := range sets {
+		for _, k := range ks.keys {
+			if !k.signs(alg) || retired(k.row, now) {
+				continue
+			}
+			if !now.Before(k.row.ActiveFrom) {
+				return k
+			}
+			if newest == nil {
+				newest = k
+			}
 		}
 	}
 	return newest
+}
+
+func (ks *keySet) signer(now time.Time) *stored { return signerOf(now, "", ks) }
+
+// signs reports whether the key makes signatures of an algorithm, or of any
+// for "".
+func (k *stored) signs(alg string) bool {
+	return k.private && k.alg != "" && (alg == "" || k.alg == alg)
 }
 
 func retired(row oauth.KeyRow, now time.Time) bool {

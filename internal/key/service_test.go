@@ -487,7 +487,7 @@ func TestStoreFaultsAreNotNotFound(t *testing.T) {
 		"DeleteKey":  func() error { return s.DeleteKey(ctx, "set", "public:a") },
 		"DeleteSet":  func() error { return s.DeleteSet(ctx, "set") },
 		"Ensure":     func() error { return s.Ensure(ctx, "set", "ES256") },
-		"Rotate":     func() error { return s.Rotate(ctx, "set", "ES256") },
+		"Rotate":     func() error { _, err := s.Rotate(ctx, "set", "ES256"); return err },
 		"Sign":       func() error { _, err := s.Sign(ctx, "set", "JWT", []byte(`{}`)); return err },
 		"SigningAlg": func() error { _, err := s.SigningAlg(ctx, "set"); return err },
 		"Verify":     func() error { _, err := s.Verify(ctx, "set", jwt); return err },

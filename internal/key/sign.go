@@ -2,81 +2,20 @@ package key
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"hydra/internal/oauth"
 )
 
-// Sign signs claims, which are a JSON object, with the signer of the set, and
-// returns the compact serialization. typ becomes the header's typ, its kid is
-// the published one. oauth.TemporarilyUnavailable when too many signatures
-// wait already.
-func (s *Service) Sign(ctx context.Context, set, typ string, claims []byte) (string, error) {
-	k, err := s.signer(ctx, set)
-	if err != nil {
-		return "", err
-	}
-	opts := new(jose.SignerOptions).WithHeader("kid", publishedKID(k.row.KID))
-	if typ != "" {
-		opts = opts.WithType(jose.ContentType(typ))
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.alg), Key: k.jwk.Key}, opts)
-	if err != nil {
-		return "", fmt.Errorf("key: sign: %w", err)
-	}
-	var jwt string
-	err = s.limit.do(ctx, func() error {
-		jws, err := signer.Sign(claims)
-		if err != nil {
-			return fmt.Errorf("key: sign: %w", err)
-		}
-		jwt, err = jws.CompactSerialize()
-		return err
-	})
-	return jwt, err
-}
-
-// SigningAlg returns the algorithm that Sign uses now for the set.
-func (s *Service) SigningAlg(ctx context.Context, set string) (string, error) {
-	k, err := s.signer(ctx, set)
-	if err != nil {
-		return "", err
-	}
-	return k.alg, nil
-}
-
-// signer finds the key that signs. A set whose keys were all deleted while the
-// server runs gets a new pair, instead of failing every sign-in until the next
-// start.
-func (s *Service) signer(ctx context.Context, set string) (*stored, error) {
-	for range 2 {
-		ks, err := s.cached(ctx, set)
-		if err != nil {
-			return nil, err
-		}
-		if k := ks.signer(s.now()); k != nil {
-			return k, nil
-		}
-		if err := s.Ensure(ctx, set, cmp.Or(s.RepairAlg, "RS256")); err != nil {
-			return nil, err
-		}
-		s.Watch.Forget() // Ensure may have found another node's pair
-	}
-	return nil, fmt.Errorf("key: set %q has no key to sign with", set)
-}
-
-// Verify checks a JWT against the keys of a set, retired ones too. A token
+// Verify checks a JWT against the keys of a set and of the one beside it,
+// retired ones too. A token
 // with a kid is checked with that key only, one without with all that its
 // algorithm fits. It judges no claims. ErrInvalidJWT in one of its forms;
 // any other error is the store's.
@@ -94,7 +33,17 @@ func (s *Service) Verify(ctx context.Context, set, jwt string) (Verified, error)
 	return v, err
 }
 
+// verify looks into the set, and into the one beside it when the first does
+// not know the key.
 func (s *Service) verify(ctx context.Context, set string, c *compact) (Verified, error) {
+	v, err := s.verifyIn(ctx, set, c)
+	if errors.Is(err, ErrInvalidJWT) && (c.KID == "" || errors.Is(err, ErrUnknownKey)) {
+		return s.verifyIn(ctx, ByAlgorithm(set), c)
+	}
+	return v, err
+}
+
+func (s *Service) verifyIn(ctx context.Context, set string, c *compact) (Verified, error) {
 	ks, err := s.cached(ctx, set)
 	if err != nil {
 		return Verified{}, err
@@ -141,10 +90,10 @@ type published struct {
 	json    []byte
 }
 
-// PublicJWKS returns the public halves of the sets as one JSON Web Key Set
-// (RFC 7517 §5): announced, active and recently retired keys, the signer of
-// each set first. Each kid comes once, private and symmetric keys never. The
-// result is shared: do not change it.
+// PublicJWKS returns the public halves of the sets, and of those beside them,
+// as one JSON Web Key Set (RFC 7517 §5): announced, active and recently retired
+// keys, the signer of each set first. Each kid comes once, private and
+// symmetric keys never. The result is shared: do not change it.
 func (s *Service) PublicJWKS(ctx context.Context, sets ...string) ([]byte, error) {
 	v, err := s.Watch.Current(ctx)
 	if err != nil {
@@ -160,7 +109,11 @@ func (s *Service) PublicJWKS(ctx context.Context, sets ...string) ([]byte, error
 	p = &published{version: v.Keys, until: oauth.Never}
 	seen := make(map[string]bool)
 	var list [][]byte
+	all := slices.Clone(sets)
 	for _, set := range sets {
+		all = append(all, ByAlgorithm(set))
+	}
+	for _, set := range all {
 		ks, err := s.cached(ctx, set)
 		if err != nil {
 			return nil, err

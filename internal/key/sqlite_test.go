@@ -78,7 +78,7 @@ func TestKeysOnSQLite(t *testing.T) {
 	if again, err := s.Set(t.Context(), set); err != nil || !cmp.Equal(again, keys) {
 		t.Errorf("a set that was written back: %q, %v, want %q", kids(again), err, kids(keys))
 	}
-	if err := s.Rotate(t.Context(), set, "ES384"); err != nil {
+	if _, err := s.Rotate(t.Context(), set, "ES384"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.DeleteKey(t.Context(), set, "private:Foo"); err != nil {

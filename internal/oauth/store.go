@@ -102,6 +102,10 @@ type Keys interface {
 	ReplaceKeySet(ctx context.Context, set string, keys []KeyRow) error
 	// PutKey adds the key or replaces the one of the same kid.
 	PutKey(ctx context.Context, key KeyRow) error
+	// RetireKeys sets the times of those keys of the set that were not retired
+	// before. Keys that are gone stay gone: a rotation must not bring back what
+	// somebody has removed meanwhile.
+	RetireKeys(ctx context.Context, set string, kids []string, at, until time.Time) error
 	// DeleteKeySet and DeleteKey return how many keys went.
 	DeleteKeySet(ctx context.Context, set string) (int, error)
 	DeleteKey(ctx context.Context, set, kid string) (int, error)

@@ -110,7 +110,7 @@ func rotationCheck(rotateEvery time.Duration) time.Duration {
 // rotateKeys replaces signing keys that are older than the option says.
 func (a *app) rotateKeys(ctx context.Context) error {
 	for _, set := range []string{token.IDTokenSet, token.AccessTokenSet} {
-		if err := a.keys.RotateOlder(ctx, set, a.config.Keys.RotateEvery); err != nil {
+		if _, err := a.keys.RotateOlder(ctx, set, a.config.Keys.RotateEvery); err != nil {
 			return err
 		}
 	}

@@ -157,6 +157,7 @@ func writes(ctx context.Context, s *sqlstore.Store) []write {
 		{"AddSetting", none, func() error { return s.AddSetting(ctx, "a", []byte("1")) }, none},
 		{"AddKeys", note, func() error { return s.AddKeys(ctx, keys) }, moved(oauth.VersionSet{Keys: 1})},
 		{"PutKey", none, func() error { return s.PutKey(ctx, keys[0]) }, none},
+		{"RetireKeys", none, func() error { return s.RetireKeys(ctx, "s", []string{"a"}, noon, oauth.Never) }, none},
 		{"DeleteKey", none, count(1, func() (int, error) { return s.DeleteKey(ctx, "s", "a") }), none},
 		{"AddSealKeys", note, func() error {
 			return s.AddSealKeys(ctx, []oauth.SealKey{{KID: 1, Kind: 1, Data: []byte("x")}, {KID: 2, Kind: 2, Data: []byte("y")}})

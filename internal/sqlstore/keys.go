@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"hydra/internal/oauth"
 )
@@ -17,6 +18,9 @@ const (
 	insertKey    = `
 		INSERT INTO json_web_keys (set_key, kid_key, ` + keyColumns + `)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	retireKey = `
+		UPDATE json_web_keys SET retired_at = ?, verify_until = ?
+		WHERE set_key = ? AND kid_key = ? AND retired_at IS NULL`
 	deleteKeySet = `DELETE FROM json_web_keys WHERE set_key = ?`
 	deleteKey    = `DELETE FROM json_web_keys WHERE set_key = ? AND kid_key = ?`
 )
@@ -72,6 +76,21 @@ func (s *Store) PutKey(ctx context.Context, key oauth.KeyRow) error {
 			return err
 		}
 		return t.addKey(ctx, &key)
+	})
+}
+
+// RetireKeys sets the times of keys that were not retired before.
+func (s *Store) RetireKeys(ctx context.Context, set string, kids []string, at, until time.Time) error {
+	if hasNUL(append([]string{set}, kids...)...) || len(kids) == 0 {
+		return nil // there are none of these names
+	}
+	return s.atomic(ctx, func(t *Store) error {
+		for _, kid := range kids {
+			if err := t.change(ctx, retireKey, micros(at), micros(until), nameKey(set), nameKey(kid)); err != nil {
+				return err
+			}
+		}
+		return t.raise(ctx, groupKeys)
 	})
 }
 

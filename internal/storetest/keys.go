@@ -19,6 +19,7 @@ var keyChecks = []check{
 	{"one of many first starts makes the key", keySlotRace},
 	{"replace, put and delete", keyReplace},
 	{"each change raises the version of its group", keyVersions},
+	{"keys are retired once, and none comes back", keyRetire},
 	{"names with NUL never reach the database", keyNUL},
 }
 
@@ -135,8 +136,32 @@ func keyVersions(t *testing.T, f *fixture) {
 		"2 put":        func() error { return f.PutKey(t.Context(), k) },
 		"3 delete":     func() error { return count(f.DeleteKey(t.Context(), "set", "kid")) },
 		"4 replace":    func() error { return f.ReplaceKeySet(t.Context(), "set", []oauth.KeyRow{k}) },
-		"5 delete all": func() error { return count(f.DeleteKeySet(t.Context(), "set")) },
+		"5 retire":     func() error { return f.RetireKeys(t.Context(), "set", []string{"kid"}, noon, noon.Add(1)) },
+		"6 delete all": func() error { return count(f.DeleteKeySet(t.Context(), "set")) },
 	})
+}
+
+// A rotation retires keys once, and none that was removed meanwhile comes back.
+func keyRetire(t *testing.T, f *fixture) {
+	a, b := keyRow("set", "a"), keyRow("set", "b")
+	must(t, f.AddKeys(t.Context(), []oauth.KeyRow{a, b, keyRow("other", "a")}))
+	at := noon.Add(time.Hour)
+	must(t, f.RetireKeys(t.Context(), "set", []string{"a", "removed"}, at, at.Add(time.Hour)))
+	must(t, f.RetireKeys(t.Context(), "set", []string{"a"}, at.Add(time.Minute), at.Add(time.Minute)))
+	must(t, f.RetireKeys(t.Context(), "set", nil, at, at))
+	must(t, f.RetireKeys(t.Context(), "set", []string{"k\x00d"}, at, at))
+	for set, want := range map[string]map[string]time.Time{"set": {"a": at, "b": {}}, "other": {"a": {}}} {
+		rows, err := f.KeySet(t.Context(), set)
+		must(t, err)
+		got := map[string]time.Time{}
+		for _, k := range rows {
+			got[k.KID] = k.RetiredAt
+			if retired := !k.RetiredAt.IsZero(); retired != k.VerifyUntil.Equal(at.Add(time.Hour)) {
+				t.Errorf("%s/%s was retired at %v and verifies until %v", set, k.KID, k.RetiredAt, k.VerifyUntil)
+			}
+		}
+		wantSame(t, "times of "+set, got, want)
+	}
 }
 
 func keyNUL(t *testing.T, f *fixture) {
