@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"hydra/internal/show"
 )
 
 func main() {
@@ -34,15 +37,25 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if t, ok := errors.AsType[told](err); ok {
 		return t.exit
 	}
-	fmt.Fprintf(errs, "Error: %v\n", err)
+	fmt.Fprintf(errs, "Error: %s\n", harmless(err.Error()))
 	if a, ok := errors.AsType[advised](err); ok && a.Advice() != "" {
-		fmt.Fprintf(errs, "  Try: %s\n", a.Advice())
+		fmt.Fprintf(errs, "  Try: %s\n", harmless(a.Advice()))
 	}
 	if u, ok := errors.AsType[usageError](err); ok {
 		fmt.Fprint(errs, "\n", cmd.UsageString())
 		return u.exit
 	}
 	return exitFailure
+}
+
+// harmless is a message of one or several lines, in which a server may have
+// had a say, without what a terminal obeys.
+func harmless(message string) string {
+	lines := strings.Split(message, "\n")
+	for i := range lines {
+		lines[i] = show.Printable(strings.ReplaceAll(lines[i], "\t", " "))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // advised is an error that knows what to try.
@@ -64,7 +77,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err, exitUsage} })
 	root.AddGroup(&cobra.Group{ID: serverGroup, Title: "The server and its database:"}, &cobra.Group{ID: remoteGroup, Title: "Clients of a running server:"})
 	root.AddCommand(verbs()...)
-	root.AddCommand(serveCommand(), migrateCommand(), configCommand(), versionCommand(), adminTokenCommand())
+	root.AddCommand(janitorCommand(), serveCommand(), migrateCommand(), configCommand(), versionCommand(), adminTokenCommand())
 	return root
 }
 

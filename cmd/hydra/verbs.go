@@ -19,5 +19,8 @@ func verbs() []*cobra.Command {
 		list,
 		verb("update", "Change clients.", updateClientCommand()),
 		verb("delete", "Delete clients, keys and access tokens.", deleteClientCommand(), deleteKeysCommand(), deleteAccessTokensCommand()),
+		verb("introspect", "Look at tokens.", introspectCommand()),
+		verb("revoke", "End tokens.", revokeCommand()),
+		verb("perform", "Get tokens, as an application would.", signInCommand(), clientCredentialsCommand(), deviceCommand()),
 	}
 }
