@@ -35,6 +35,7 @@ func TestDevelopmentPages(t *testing.T) {
 		{"a client on another origin", walkForeignClient},
 		{"an address that leads nowhere", walkDeadAddresses},
 		{"a device", walkDevice},
+		{"a response by form_post", walkFormPost},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.walk(t, s, b.person(t)) })
 	}

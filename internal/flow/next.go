@@ -75,7 +75,7 @@ func beforeLogin(s situation, silent bool) step {
 
 // usableLogin reports whether the login app may be told to skip.
 func usableLogin(s situation) bool {
-	return s.remembered && !s.request.Prompt.Has("login") && freshEnough(s)
+	return s.remembered && !asksAnew(s.request.Prompt) && freshEnough(s)
 }
 
 // freshEnough compares the age of the remembered login with max_age. Zero asks

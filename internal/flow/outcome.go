@@ -19,9 +19,9 @@ type Outcome struct {
 	// To is where the browser goes, without Params. When it is empty nobody but
 	// the user can learn of Err: the flow has no redirect URI.
 	To string
-	// Params go into the query of To, or into its fragment.
-	Params   url.Values
-	Fragment bool
+	// Params go into the query of To, unless Mode says otherwise.
+	Params url.Values
+	Mode   oauth.ResponseMode
 	// Err, if set, is what the client learns: it becomes error, error_description
 	// and so on beside Params (RFC 6749 §4.1.2.1).
 	Err error
@@ -34,21 +34,6 @@ type Outcome struct {
 	SessionMaxAge time.Duration // 0: until the browser is closed
 	BrowserState  string        // what the check_session_iframe reads in this browser; "" says nothing
 	ClearSession  bool
-}
-
-// refuse tells the client. The request's redirect URI has been checked.
-func (s *Service) refuse(req *oauth.Request, err error) Outcome {
-	return Outcome{To: req.RedirectURI, Fragment: req.Fragment, Params: s.response(req), Err: err}
-}
-
-// response holds what every authorization response has: the state, and who
-// answers (RFC 9207).
-func (s *Service) response(req *oauth.Request) url.Values {
-	p := url.Values{"iss": {s.Options.Issuer}}
-	if req.State != "" {
-		p.Set("state", req.State)
-	}
-	return p
 }
 
 // startOver sends the browser back to the request as the client made it, or to

@@ -38,6 +38,7 @@ var shownChecks = []check{
 	checkSize,
 	checkRedirectURI, // RFC 6749 §3.1.2
 	checkState,       // RFC 6749 §4.1.1; what is not checked cannot be sent back
+	settleMode,       // OAuth 2.0 Multiple Response Types §2.1; refuses nothing
 }
 
 // redirectedChecks run in this order; their errors go to the client.
@@ -46,9 +47,10 @@ var redirectedChecks = []check{
 	checkScope,        // RFC 6749 §3.3
 	checkAudience,     //
 	checkResponseType, // RFC 6749 §3.1.1
-	checkResponseMode, // OAuth 2.0 Multiple Response Types §2.1
+	checkResponseMode, // OAuth 2.0 Multiple Response Types §2.1, §5
+	checkGrantTypes,   // RFC 7591 §2.1
 	checkStateLength,  //
-	checkNonce,        // OpenID Connect Core §3.1.2.1
+	checkNonce,        // OpenID Connect Core §3.2.2.1, §3.3.2.11
 	checkPrompt,       // OpenID Connect Core §3.1.2.1
 	checkMaxAge,       // OpenID Connect Core §3.1.2.1
 	checkPKCE,         // RFC 7636 §4.3
@@ -171,64 +173,9 @@ func checkAudience(r *reading) *oauth.Error {
 	return nil
 }
 
-func checkResponseType(r *reading) *oauth.Error {
-	r.req.ResponseType = oauth.Fields(r.params.Get("response_type"))
-	switch {
-	case len(r.req.ResponseType) == 0:
-		return oauth.UnsupportedResponseType.Hint("The parameter response_type is required.")
-	case !r.client.AllowsResponseType(r.req.ResponseType):
-		return oauth.UnsupportedResponseType.Hint("The client is not allowed to use this response_type.")
-	case len(r.req.ResponseType) != 1 || r.req.ResponseType[0] != "code":
-		return oauth.UnsupportedResponseType.Hint("The server supports the response_type code only.")
-	}
-	return nil
-}
-
-func checkResponseMode(r *reading) *oauth.Error {
-	switch r.params.Get("response_mode") {
-	case "", "query":
-	case "fragment":
-		r.req.Fragment = true
-	default:
-		return oauth.InvalidRequest.Hint("The server supports the response modes query and fragment.")
-	}
-	return nil
-}
-
 func checkStateLength(r *reading) *oauth.Error {
 	if len(r.req.State) < r.s.Options.MinState {
 		return oauth.InvalidState.Hintf("The parameter state must have at least %d characters.", r.s.Options.MinState)
-	}
-	return nil
-}
-
-func checkNonce(r *reading) *oauth.Error {
-	r.req.Nonce = r.params.Get("nonce")
-	switch {
-	case len(r.req.Nonce) > maxNonce:
-		return oauth.InvalidRequest.Hint("The parameter nonce is too long.")
-	case r.req.Nonce != "" && len(r.req.Nonce) < r.s.Options.MinNonce:
-		return oauth.InsufficientEntropy.Hintf("The parameter nonce must have at least %d characters.", r.s.Options.MinNonce)
-	}
-	return nil
-}
-
-var prompts = []string{"none", "login", "consent", "select_account"}
-
-func checkPrompt(r *reading) *oauth.Error {
-	r.req.Prompt = oauth.Unique(oauth.Fields(r.params.Get("prompt")))
-	for _, p := range r.req.Prompt {
-		if !slices.Contains(prompts, p) {
-			return oauth.InvalidRequest.Hint("The parameter prompt knows the values none, login, consent and select_account.")
-		}
-	}
-	if r.req.Prompt.None() && len(r.req.Prompt) > 1 {
-		if r.req.Prompt.Has("login") {
-			// What was asked for cannot be had without a login page; this is
-			// also what Hydra's clients expect (contract case 45).
-			return oauth.LoginRequired.Hint("The value none of the parameter prompt excludes a login.")
-		}
-		return oauth.InvalidRequest.Hint("The value none of the parameter prompt must stand alone.")
 	}
 	return nil
 }
@@ -245,35 +192,6 @@ func checkMaxAge(r *reading) *oauth.Error {
 	seconds := int64(n) //nolint:gosec // 31 bits
 	r.req.MaxAge = &seconds
 	return nil
-}
-
-func checkPKCE(r *reading) *oauth.Error {
-	challenge, method := r.params.Get("code_challenge"), r.params.Get("code_challenge_method")
-	o := r.s.Options
-	switch {
-	case challenge == "" && (o.PKCEForAll || (o.PKCEForPublic && r.client.IsPublic())):
-		return oauth.InvalidRequest.Hint("The parameter code_challenge is required for this client.")
-	case challenge == "" && method != "":
-		return oauth.InvalidRequest.Hint("The parameter code_challenge_method was sent without a code_challenge.")
-	case challenge == "":
-		return nil
-	case method != "S256":
-		return oauth.InvalidRequest.Hint("The parameter code_challenge_method must be S256.")
-	case !validChallenge(challenge):
-		return oauth.InvalidRequest.Hint("The parameter code_challenge is not the base64url form of a SHA-256 hash.")
-	}
-	r.req.CodeChallenge = challenge
-	return nil
-}
-
-// validChallenge holds a challenge to what S256 produces: 43 characters of
-// base64url whose last one has no dangling bits (RFC 7636 §4.2).
-func validChallenge(c string) bool {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	if len(c) != 43 || strings.Trim(c, alphabet) != "" {
-		return false
-	}
-	return strings.IndexByte(alphabet, c[42])&3 == 0
 }
 
 func checkHints(r *reading) *oauth.Error {

@@ -143,7 +143,7 @@ func TestRequestRead(t *testing.T) {
 	}
 	age := int64(60)
 	want := oauth.Request{
-		ResponseType: []string{"code"}, Fragment: true,
+		ResponseType: []string{"code"}, Mode: oauth.ModeFragment,
 		RedirectURI: "https://app.example/cb", RedirectURISent: "https://app.example/cb",
 		Scope: []string{"read.b", "read.a"}, Audience: []string{"https://api.example/v1", "https://api.example/v1/x"},
 		State: "s", Nonce: "n", Prompt: oauth.Prompt{"login", "consent"}, MaxAge: &age, Query: query,

@@ -229,7 +229,7 @@ func (s *Service) bury(ctx context.Context, f *oauth.Flow, now time.Time) error 
 }
 
 // afterConsent takes the browser back to the client.
-func (s *Service) afterConsent(ctx context.Context, c *carried, _ *oauth.Client, req *oauth.Request, b Browser) (Outcome, error) {
+func (s *Service) afterConsent(ctx context.Context, c *carried, client *oauth.Client, req *oauth.Request, b Browser) (Outcome, error) {
 	now := s.Now()
 	mine := owns(b, &c.Flow)
 	switch {
@@ -260,7 +260,7 @@ func (s *Service) afterConsent(ctx context.Context, c *carried, _ *oauth.Client,
 	if err != nil {
 		return Outcome{}, err
 	}
-	return s.respond(c, req, data, now)
+	return s.respond(ctx, c, client, req, row, data, now)
 }
 
 // refusedBefore answers an acceptance that the browser brings after a refusal.
@@ -268,19 +268,4 @@ func (s *Service) refusedBefore(c *carried, req *oauth.Request) Outcome {
 	out := s.refuse(req, oauth.AccessDenied.Hint("The request has been refused before."))
 	out.ClearFlows = []string{suffix(&c.Flow)}
 	return out
-}
-
-// respond is the authorization response (RFC 6749 §4.1.2). The code is a view
-// of the Grant: asked for twice it comes twice, and is worth one token set.
-func (s *Service) respond(c *carried, req *oauth.Request, data *oauth.GrantData, now time.Time) (Outcome, error) {
-	code, err := s.Tokens.Code(c.Seed, now.Add(s.Options.CodeTTL))
-	if err != nil {
-		return Outcome{}, err
-	}
-	p := s.response(req)
-	p.Set("code", string(code))
-	p.Set("scope", joined(data.GrantedScope))
-	out := Outcome{To: req.RedirectURI, Params: p, Fragment: req.Fragment, ClearFlows: []string{suffix(&c.Flow)}}
-	s.tellState(c, req, data.GrantedScope, &out)
-	return out, nil
 }

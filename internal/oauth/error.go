@@ -29,6 +29,7 @@ const (
 	LoginRequired            Kind = "login_required"             // OpenID Connect Core §3.1.2.6
 	ConsentRequired          Kind = "consent_required"           // OpenID Connect Core §3.1.2.6
 	InteractionRequired      Kind = "interaction_required"       // OpenID Connect Core §3.1.2.6
+	AccountSelectionRequired Kind = "account_selection_required" // OpenID Connect Core §3.1.2.6
 	RequestNotSupported      Kind = "request_not_supported"      // OpenID Connect Core §3.1.2.6
 	RequestURINotSupported   Kind = "request_uri_not_supported"  // OpenID Connect Core §3.1.2.6
 	RegistrationNotSupported Kind = "registration_not_supported" // OpenID Connect Core §3.1.2.6

@@ -8,10 +8,10 @@ import (
 // Request is an authorization request (RFC 6749 §4.1.1, OpenID Connect Core
 // §3.1.2.1) that has passed every check: whoever holds one may rely on it.
 type Request struct {
-	ResponseType    []string
-	Fragment        bool   // the response goes into the fragment instead of the query
-	RedirectURI     string // where the response goes
-	RedirectURISent string // the parameter as it was sent; "" when it was left out
+	ResponseType    ResponseType
+	Mode            ResponseMode // how the response and errors travel
+	RedirectURI     string       // where the response goes
+	RedirectURISent string       // the parameter as it was sent; "" when it was left out
 	Scope           []string
 	Audience        []string
 	State           string

@@ -149,6 +149,16 @@ type LoginState struct {
 	Session    *Session // nil when it has no row
 }
 
+// FrontPayout is what the authorization endpoint writes when it pays out
+// tokens itself.
+type FrontPayout struct {
+	Op        ID
+	Now       time.Time
+	ExpiresAt time.Time // of the last value, those that were there before included
+	PurgeAt   time.Time
+	Parent    ID // that must not be revoked; zero when there is none
+}
+
 // CodeSpend is what the exchange of a code writes.
 type CodeSpend struct {
 	Op               ID
@@ -212,6 +222,11 @@ type Grants interface {
 	// ErrUsed. It repeats every condition: not used, not ended, not revoked,
 	// code_expires_at > Now, the client exists.
 	SpendCode(ctx context.Context, id ID, s CodeSpend) error
+	// PayFront marks that tokens are paid out at the authorization endpoint:
+	// exactly one caller gets nil, all others ErrUsed. It repeats every
+	// condition: nothing paid out, not ended, not revoked, flow_expires_at >
+	// Now, the client exists. The code can still be spent once.
+	PayFront(ctx context.Context, id ID, f FrontPayout) error
 	// ApproveDevice writes that the browser has brought the consent of a
 	// device's Grant back: until then its code can be spent, and no decision
 	// about it counts any more. ErrUsed when one stands already.

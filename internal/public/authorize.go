@@ -103,7 +103,7 @@ func (h *Handler) setCookies(w http.ResponseWriter, r *http.Request, out flow.Ou
 }
 
 // redirect sends the browser on, with the response or the error in the query
-// or the fragment (RFC 6749 §4.1.2, §4.1.2.1).
+// or the fragment (RFC 6749 §4.1.2, §4.1.2.1), or by a form that it posts.
 func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, out flow.Outcome) {
 	if out.To == "" {
 		h.show(w, r, out.Err)
@@ -113,11 +113,15 @@ func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, out flow.Outc
 	if out.Err != nil {
 		params = h.errorParams(r, out.Err, params)
 	}
+	if out.Mode == oauth.ModeFormPost {
+		h.postForm(w, r, out.To, params)
+		return
+	}
 	to := out.To
 	if len(params) > 0 {
 		sep := "?"
 		switch {
-		case out.Fragment:
+		case out.Mode == oauth.ModeFragment:
 			sep = "#"
 		case strings.Contains(to, "?"):
 			sep = "&"

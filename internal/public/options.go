@@ -47,9 +47,9 @@ type Endpoints struct {
 var (
 	scopesKnown   = []string{"offline", "openid", "offline_access"}
 	claimsKnown   = []string{"sub"}
-	responseTypes = []string{"code"}
-	responseModes = []string{"query", "fragment"}
-	grantTypes    = []string{oauth.GrantAuthorizationCode, oauth.GrantClientCredentials, oauth.GrantRefreshToken, oauth.GrantDeviceCode, oauth.GrantJWTBearer}
+	responseTypes = oauth.ResponseTypes
+	responseModes = oauth.ResponseModes
+	grantTypes    = []string{oauth.GrantAuthorizationCode, oauth.GrantImplicit, oauth.GrantClientCredentials, oauth.GrantRefreshToken, oauth.GrantDeviceCode, oauth.GrantJWTBearer}
 	authMethods   = []string{oauth.AuthSecretPost, oauth.AuthSecretBasic, oauth.AuthPrivateKeyJWT, oauth.AuthNone}
 	authAlgs      = key.AssertionAlgs()
 )

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"hydra/internal/key"
 )
 
 // Contract cases 139 to 157: authorization requests that lead nowhere, and
@@ -13,24 +15,48 @@ import (
 func TestContractRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.client(t, m{"response_types": []string{"code", "token", "id_token", "id_token token", "code id_token", "code token", "code id_token token"}})
+	c := w.everything(t, nil)
 	// refused opens the request and checks that the client learns of the code.
 	refused := func(t *testing.T, code string, pairs ...string) url.Values {
 		t.Helper()
 		return w.browser().open(t, w.authURL(c, pairs...)).refused(t, code)
 	}
 
-	t.Run("cases 139 to 144 implicit and hybrid: not here yet", func(t *testing.T) {
-		for _, kind := range []string{"token", "id_token", "id_token token", "token id_token", "code id_token", "code token", "code id_token token"} {
-			q := refused(t, "unsupported_response_type", "response_type", kind, "scope", "openid")
-			if q.Has("access_token") || q.Has("id_token") {
-				t.Errorf("%s: a token in the query", kind)
-			}
+	t.Run("case 139 response type token", func(t *testing.T) {
+		r := w.browser().arrive(t, c, m{"subject": "u139"}, nil, "response_type", "token", "nonce", "-")
+		equal(t, "response", []string{r.mode, r.Get("token_type"), r.Get("state"), r.Get("scope"), r.Get("expires_in")}, []string{"fragment", "bearer", "state-12345678", "a", "3600"})
+		equal(t, "active", w.active(t, r.Get("access_token")), true)
+	})
+	t.Run("case 140 response type id_token: nonce missing, and too short for the option", func(t *testing.T) {
+		r := w.browser().open(t, w.authURL(c, "response_type", "id_token", "scope", "openid", "nonce", "-")).respond(t, c)
+		equal(t, "response", []string{r.mode, r.Get("error")}, []string{"fragment", "invalid_request"})
+		strict := newWorld(t, "OAUTH2_MIN_STATE_NONCE_LENGTH=8")
+		c := strict.everything(t, nil)
+		r = strict.browser().open(t, strict.authURL(c, "response_type", "id_token", "scope", "openid", "nonce", "1234567")).respond(t, c)
+		equal(t, "response", []string{r.mode, r.Get("error")}, []string{"fragment", "insufficient_entropy"})
+	})
+	t.Run("case 141 as ruled: openid not granted, told where the client waits", func(t *testing.T) {
+		r := w.browser().arrive(t, c, m{"subject": "u141"}, m{"grant_scope": []string{"a"}}, "response_type", "id_token", "scope", "openid a")
+		equal(t, "response", []string{r.mode, r.Get("error")}, []string{"fragment", "unsupported_response_type"})
+	})
+	t.Run("cases 142 and 143 hybrid: c_hash and at_hash", func(t *testing.T) {
+		for _, kind := range []string{"code id_token", "code id_token token"} {
+			r := w.browser().arrive(t, c, m{"subject": "u"}, nil, "response_type", kind, "scope", "openid a")
+			equal(t, "mode", r.mode, "fragment")
+			w.judge(t, c, r)
+			code := w.browser().arrive(t, c, m{"subject": "u"}, nil, "response_type", kind, "scope", "openid a").Get("code")
+			equal(t, "c_hash of the exchange", payload(t, w.exchange(t, c, code)["id_token"])["c_hash"], key.LeftHash("RS256", code))
+		}
+	})
+	t.Run("case 144 the order of a response type", func(t *testing.T) {
+		for _, kind := range []string{"token id_token", "id_token code", "token code", "token id_token code"} {
+			w.browser().open(t, w.authURL(c, "response_type", kind, "scope", "openid")).challenge(t)
 		}
 	})
 	t.Run("case 145 a response type that is not registered", func(t *testing.T) {
 		plain := w.client(t, nil)
-		w.browser().open(t, w.authURL(plain, "response_type", "code token")).refused(t, "unsupported_response_type")
+		r := w.browser().open(t, w.authURL(plain, "response_type", "code token")).respond(t, plain)
+		equal(t, "response as ruled", []string{r.mode, r.Get("error"), r.Get("state")}, []string{"fragment", "unsupported_response_type", "state-12345678"})
 		w.browser().open(t, w.authURL(plain, "response_type", "-")).refused(t, "unsupported_response_type")
 		w.browser().open(t, w.authURL(plain, "response_type", "unheard-of")).refused(t, "unsupported_response_type")
 	})

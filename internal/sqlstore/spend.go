@@ -17,6 +17,10 @@ const (
 			hook_data = COALESCE(?, hook_data)
 		WHERE id = ? AND code_used_at IS NULL AND code_expires_at > ? AND ` + living + `
 		  AND (? = 0 OR NOT EXISTS (SELECT 1 FROM (SELECT p.id FROM grants p WHERE p.id = ? AND p.revoked_at IS NOT NULL LIMIT 1) x))`
+	payFront = `
+		UPDATE grants SET front_at = ?, expires_at = ?, purge_at = ?, op_id = ?
+		WHERE id = ? AND front_at IS NULL AND code_used_at IS NULL AND flow_expires_at > ? AND ` + living + `
+		  AND (? = 0 OR NOT EXISTS (SELECT 1 FROM (SELECT p.id FROM grants p WHERE p.id = ? AND p.revoked_at IS NOT NULL LIMIT 1) x))`
 	rotateGrant = `
 		UPDATE grants SET generation = ?, rotation_id = ?, refreshed_at = ?, grace_uses = 0,
 			access_floor = CASE WHEN access_floor < ? THEN ? ELSE access_floor END,
@@ -49,6 +53,14 @@ func (s *Store) spend(ctx context.Context, id, op oauth.ID, stmt string, args ..
 func (s *Store) SpendCode(ctx context.Context, id oauth.ID, c oauth.CodeSpend) error {
 	return s.spend(ctx, id, c.Op, spendCode, due(c.Now), c.RotationID[:], micros(c.RefreshExpiresAt), due(c.ExpiresAt),
 		due(c.PurgeAt), c.Op[:], optionalBytes(c.HookData), key(id), due(c.Now), given(c.Parent), c.Parent[:])
+}
+
+// PayFront marks that tokens are paid out at the authorization endpoint:
+// exactly one caller gets nil, all others ErrUsed. It looks at the parent for
+// the reason that SpendCode does.
+func (s *Store) PayFront(ctx context.Context, id oauth.ID, f oauth.FrontPayout) error {
+	return s.spend(ctx, id, f.Op, payFront, due(f.Now), due(f.ExpiresAt), due(f.PurgeAt), f.Op[:],
+		key(id), due(f.Now), given(f.Parent), f.Parent[:])
 }
 
 // Rotate advances generation and rotation id. The count of answers to the

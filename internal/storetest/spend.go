@@ -12,6 +12,8 @@ var spendChecks = []check{
 	{"a code is worth one token response, however many race for it", spendOnce},
 	{"a code is refused when one condition does not hold", spendConditions},
 	{"what the exchange writes comes back", spendWrites},
+	{"the authorization endpoint pays once, however many race for it", frontOnce},
+	{"the authorization endpoint pays nothing when one condition does not hold", frontConditions},
 	{"a refresh token is worth one answer, however many race for it", rotateOnce},
 	{"a refresh is refused when one condition does not hold", rotateConditions},
 	{"what a refresh writes comes back, and nothing is lowered", rotateWrites},

@@ -50,6 +50,9 @@ func (s *Service) authorizationCode(ctx context.Context, r request) (*Response, 
 		scope: data.GrantedScope, nonce: data.Nonce,
 		life: s.Options.lifespans(own.AuthorizationCodeAccess, own.AuthorizationCodeID, own.AuthorizationCodeRefresh),
 	}
+	if !row.FrontAt.IsZero() {
+		p.code = oauth.Secret(r.form.Get("code")) // as the ID token that came with it has it (OpenID Connect Core §3.3.3.6)
+	}
 	if offline(data.GrantedScope) {
 		p.refresh = true
 		copy(p.rotation[:], secret.Bytes(len(p.rotation)))

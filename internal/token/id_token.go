@@ -15,8 +15,8 @@ var reservedIDClaims = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "nonce", "rat", "auth_time", "at_hash", "sid",
 }
 
-// idToken makes the ID token that goes with an access token, OpenID Connect
-// Core §2 and §3.1.3.3. A refreshed one keeps auth_time and acr and has no
+// idToken makes the ID token that goes with an access token, or with none,
+// OpenID Connect Core §2, §3.1.3.3, §3.2.2.10 and §3.3.2.11. A refreshed one keeps auth_time and acr and has no
 // nonce (§12.2).
 func (s *Service) idToken(ctx context.Context, p payout, access oauth.Secret) (oauth.Secret, error) {
 	alg, err := s.Keys.SigningAlg(ctx, IDTokenSet)
@@ -39,7 +39,12 @@ func (s *Service) idToken(ctx context.Context, p payout, access oauth.Secret) (o
 	claims["iat"] = issued
 	claims["exp"] = issued + int64(p.life.id/time.Second)
 	claims["rat"] = p.row.RequestedAt.Unix()
-	claims["at_hash"] = key.LeftHash(alg, string(access))
+	if access != "" {
+		claims["at_hash"] = key.LeftHash(alg, string(access))
+	}
+	if p.code != "" {
+		claims["c_hash"] = key.LeftHash(alg, string(p.code))
+	}
 	if p.data.AuthTime != 0 {
 		claims["auth_time"] = p.data.AuthTime
 	}

@@ -17,9 +17,10 @@ type payout struct {
 	row       *oauth.GrantRow
 	data      *oauth.GrantData
 
-	scope      []string // of the access token; the Grant's, or fewer
-	narrow     *subset  // the same, as a subset of the Grant's
-	nonce      string   // of the ID token; refreshed ones have none
+	scope      []string     // of the access token; the Grant's, or fewer
+	narrow     *subset      // the same, as a subset of the Grant's
+	nonce      string       // of the ID token; refreshed ones have none
+	code       oauth.Secret // that the ID token vouches for by c_hash; mostly none
 	life       lifespans
 	generation int64   // of the tokens
 	rotation   [8]byte // of the refresh token

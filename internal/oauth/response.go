@@ -1,0 +1,69 @@
+package oauth
+
+import (
+	"slices"
+	"strings"
+)
+
+// ResponseType is what an authorization request asks the authorization
+// endpoint for, in any order (OAuth 2.0 Multiple Response Type Encoding
+// Practices).
+type ResponseType []string
+
+// The values that a response type is made of.
+const (
+	ResponseCode    = "code"
+	ResponseToken   = "token"
+	ResponseIDToken = "id_token"
+	ResponseNone    = "none"
+)
+
+// ResponseTypes are the combinations that this server answers: RFC 6749
+// §3.1.1, OpenID Connect Core §3 and Multiple Response Types §4.
+var ResponseTypes = []string{
+	"code", "code id_token", "id_token", "token id_token", "token", "token id_token code", "code token", "none",
+}
+
+// Known reports whether the combination is one that the server answers.
+func (t ResponseType) Known() bool {
+	return slices.ContainsFunc(ResponseTypes, func(known string) bool { return t.Is(Fields(known)) })
+}
+
+// Is reports whether both are the same values, in any order. A value twice is
+// no combination.
+func (t ResponseType) Is(other []string) bool {
+	a, b := slices.Sorted(slices.Values(t)), slices.Sorted(slices.Values(other))
+	return len(a) > 0 && slices.Equal(a, b) && len(slices.Compact(b)) == len(a)
+}
+
+// Has reports whether the value was asked for.
+func (t ResponseType) Has(value string) bool { return slices.Contains(t, value) }
+
+// Front reports whether a token comes from the authorization endpoint itself.
+func (t ResponseType) Front() bool { return t.Has(ResponseToken) || t.Has(ResponseIDToken) }
+
+// String writes the values as a client does.
+func (t ResponseType) String() string { return strings.Join(t, " ") }
+
+// ResponseMode is how an authorization response travels.
+type ResponseMode string
+
+// Response modes: OAuth 2.0 Multiple Response Types §2.1 and OAuth 2.0 Form
+// Post Response Mode.
+const (
+	ModeQuery    ResponseMode = "query"
+	ModeFragment ResponseMode = "fragment"
+	ModeFormPost ResponseMode = "form_post"
+)
+
+// ResponseModes are those that the server offers.
+var ResponseModes = []string{string(ModeQuery), string(ModeFragment), string(ModeFormPost)}
+
+// DefaultMode is the mode of a request that names none: what holds a token
+// stays out of the query, which servers log (Multiple Response Types §5).
+func (t ResponseType) DefaultMode() ResponseMode {
+	if t.Front() {
+		return ModeFragment
+	}
+	return ModeQuery
+}
