@@ -26,8 +26,6 @@ type Access struct {
 	Errors *web.Errors
 	// Observe is told of calls that were turned away.
 	Observe oauth.Observer
-	// Failures bounds how many of them are told, for each network. nil: all.
-	Failures *web.Limiter
 }
 
 // Token is a bearer token, known by its hash alone: it is long and random, so
@@ -189,18 +187,9 @@ func (a *Access) answer(w http.ResponseWriter, r *http.Request, style web.Style,
 	case http.StatusForbidden:
 		name = "admin_forbidden"
 	}
-	if ok, _ := a.tell(r); ok {
-		_, _, hint, _ := web.Describe(err)
-		a.Observe.Observe(r.Context(), oauth.Event{Name: name, Detail: hint})
-	}
+	_, _, hint, _ := web.Describe(err)
+	a.Observe.Observe(r.Context(), oauth.Event{Name: name, Detail: hint})
 	a.Errors.Write(w, r, style, err)
-}
-
-func (a *Access) tell(r *http.Request) (bool, int) {
-	if a.Failures == nil {
-		return true, 0
-	}
-	return a.Failures.Allow(web.Network(r))
 }
 
 // Needs wraps an operation that needs a scope. Without Access, everything

@@ -5,6 +5,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 
 	"hydra/internal/client"
@@ -24,6 +25,8 @@ type Handler struct {
 	Sealer  *secret.Sealer // of page tokens
 	Errors  *web.Errors
 	Access  *Access // nil: nobody is asked who they are
+	// Audit is told of every change, also of those that were refused. nil: nobody.
+	Audit func(context.Context, Change)
 
 	// OldIntrospection answers on the path without /admin in the form of
 	// v1.0.0-rc.6, which v1.9 left: nothing else tells the two apart.

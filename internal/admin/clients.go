@@ -20,6 +20,7 @@ func (h *Handler) handleCreateClient(g *generation, w http.ResponseWriter, r *ht
 	if err != nil {
 		return err
 	}
+	about(r.Context(), "client:"+c.ID)
 	w.Header().Set("Location", g.prefix+"/clients/"+segment(c.ID))
 	return web.WriteJSON(w, http.StatusCreated, g.client(c, plain))
 }

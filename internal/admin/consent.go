@@ -121,6 +121,7 @@ func (h *Handler) handleAcceptConsent(g *generation, w http.ResponseWriter, r *h
 		return oauth.InvalidRequest.Hint("The members session.access_token and session.id_token must be JSON objects.")
 	}
 	to, err := h.Flows.AcceptConsent(r.Context(), challenge, a)
+	aboutClient(r.Context(), to)
 	return completed(w, to, err)
 }
 
@@ -136,6 +137,7 @@ func (h *Handler) handleRejectConsent(g *generation, w http.ResponseWriter, r *h
 		return err
 	}
 	to, err := h.Flows.RejectConsent(r.Context(), challenge, in)
+	aboutClient(r.Context(), to)
 	return completed(w, to, err)
 }
 

@@ -61,10 +61,12 @@ type operation func(g *generation, w http.ResponseWriter, r *http.Request) error
 func (h *Handler) serve(mux *web.Mux, g *generation, style web.Style, operations map[string]operation) {
 	for pattern, f := range operations {
 		method, path, _ := strings.Cut(pattern, " ")
+		d := deedOf(pattern)
+		changed := h.audited(d.event, func(w http.ResponseWriter, r *http.Request) error { return f(g, w, r) })
 		handler := h.Errors.Handle(style, uncached(func(w http.ResponseWriter, r *http.Request) error {
-			return g.settle(w, f(g, w, r))
+			return g.settle(w, changed(w, r))
 		}))
-		mux.Handle(method+" "+g.prefix+path, h.Access.Needs(deedOf(pattern).scope, style, handler))
+		mux.Handle(method+" "+g.prefix+path, h.Access.Needs(d.scope, style, handler))
 	}
 }
 

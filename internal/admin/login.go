@@ -83,6 +83,7 @@ func (h *Handler) handleAcceptLogin(g *generation, w http.ResponseWriter, r *htt
 	a := g.login
 	a.Subject, a.Remember, a.RememberFor, a.Extend = in.Subject, in.Remember, in.RememberFor, in.Extend
 	a.ACR, a.AMR, a.Context, a.ForcedID, a.IdentityProviderSession = in.ACR, in.AMR, given(in.Context), in.ForcedID, in.Provider
+	about(r.Context(), SubjectObject(in.Subject))
 	to, err := h.Flows.AcceptLogin(r.Context(), challenge, a)
 	return completed(w, to, err)
 }
@@ -94,6 +95,7 @@ func (h *Handler) handleRejectLogin(g *generation, w http.ResponseWriter, r *htt
 		return err
 	}
 	to, err := h.Flows.RejectLogin(r.Context(), challenge, in)
+	aboutClient(r.Context(), to)
 	return completed(w, to, err)
 }
 

@@ -75,6 +75,7 @@ func (h *Handler) handleTrust(g *generation, w http.ResponseWriter, r *http.Requ
 	if err := h.Tokens.Trust(r.Context(), t); err != nil {
 		return err
 	}
+	about(r.Context(), "trusted_issuer:"+uuid(t.ID))
 	w.Header().Set("Location", g.prefix+trustPath+"/"+uuid(t.ID))
 	return web.WriteJSON(w, http.StatusCreated, encodeTrust(t))
 }

@@ -127,6 +127,13 @@ func (s *Service) authenticateSecret(ctx context.Context, p presentation, l load
 		return err
 	}
 	if index < 0 {
+		e := oauth.Event{Name: "client_secret_wrong", Detail: "A client authenticated with a wrong secret or method."}
+		if known {
+			e.ClientID = l.client.ID
+		} else {
+			e.Detail = "Somebody authenticated as a client that does not exist." // its name may be anything, a secret too
+		}
+		s.Observe.Observe(ctx, e)
 		return refused(cause)
 	}
 	s.upgrade(ctx, p, live[index])

@@ -51,6 +51,7 @@ type Config struct {
 type Log struct {
 	Level  string // one of the names that the option allows
 	Format string // "text", "json" or "json_pretty"
+	Audit  string // path of a file; empty: the log
 }
 
 // Serve holds what concerns listeners and cookies.

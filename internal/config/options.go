@@ -92,6 +92,12 @@ var storageOptions = []option{
 		Allowed: "`text`, `json` or `json_pretty`",
 		bind:    func(c *Config) any { return &c.Log.Format }, check: oneOf("text", "json", "json_pretty"),
 	},
+	{
+		Key: "log.audit",
+		Doc: "File to which the audit log is appended, a line of JSON for each change by the admin API and each event that concerns security. Empty: its lines are part of the log, with `audit=true`, if `log.level` is `info` or less severe. " +
+			"[audit.md](operations/audit.md) lists the events.",
+		Allowed: "the path of a file", bind: func(c *Config) any { return &c.Log.Audit },
+	},
 }
 
 // listenerOptions are the options that both ports have.

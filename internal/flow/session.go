@@ -96,6 +96,9 @@ func (s *Service) SignOut(ctx context.Context, b Browser) error {
 	if err != nil || id.IsZero() {
 		return err
 	}
-	_, err = s.Store.EndSession(ctx, id, s.Now())
-	return err
+	if _, err := s.Store.EndSession(ctx, id, s.Now()); err != nil {
+		return err
+	}
+	s.Observe.Observe(ctx, oauth.Event{Name: "login_session_ended", Detail: "A user signed out."})
+	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
-	"time"
 
 	"hydra/internal/admin"
 	"hydra/internal/config"
@@ -19,14 +18,11 @@ import (
 var freePaths = []string{"/health/alive", "/health/ready"}
 
 // adminAccess says who may use the admin API; nil when nobody is asked.
-func adminAccess(c *config.Config, errs *web.Errors, observe oauth.Observer, now func() time.Time) *admin.Access {
+func adminAccess(c *config.Config, errs *web.Errors, observe oauth.Observer) *admin.Access {
 	if !c.Serve.AdminAuth() {
 		return nil
 	}
-	a := &admin.Access{
-		AnyCertificate: c.Serve.AdminClientCA != "", Errors: errs, Observe: observe,
-		Failures: &web.Limiter{Rate: 1, Burst: 20, Now: now},
-	}
+	a := &admin.Access{AnyCertificate: c.Serve.AdminClientCA != "", Errors: errs, Observe: observe}
 	for _, t := range c.Serve.AdminTokens {
 		a.Tokens = append(a.Tokens, admin.Token(t))
 	}

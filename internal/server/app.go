@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -28,6 +30,7 @@ import (
 type app struct {
 	config *config.Config
 	store  *sqlstore.Store
+	audit  *auditor
 	watch  *key.Watch
 	ring   *key.Ring
 	keys   *key.Service
@@ -40,18 +43,24 @@ type app struct {
 // build opens the storage and makes every service. This is where they meet;
 // each gets what it uses by a named field.
 func build(ctx context.Context, o Options) (_ *app, err error) {
+	audit, err := newAuditor(o.Config.Log.Audit, o.Log, o.Now)
+	if err != nil {
+		return nil, fmt.Errorf("log.audit: %w", err)
+	}
+	opened := []io.Closer{audit}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeAll(opened...))
+		}
+	}()
 	store, err := openStore(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, store.Close())
-		}
-	}()
+	opened = append(opened, store)
 	c := o.Config
 	metrics := newMetrics(o)
-	observe := metrics.observer(o.Log)
+	observe := metrics.observer(o.Log, audit)
 
 	sealer := secret.NewSealer(c.URLs.Issuer)
 	sealer.Now = o.Now
@@ -91,15 +100,15 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		Store: store, Clients: clients, Tokens: tokens, Sealer: sealer, Now: o.Now, Observe: observe,
 		Options: flowOptions(c),
 	}
-	a := &app{config: c, store: store, watch: watch, ring: ring, keys: keys, tokens: tokens, now: o.Now}
+	a := &app{config: c, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, now: o.Now}
 
 	errs := &web.Errors{ShareDebug: c.OAuth2.ExposeInternalErrors || c.Dev}
 	edge := func(port string, l config.Listener) func(http.Handler) http.Handler {
 		return func(h http.Handler) http.Handler { return a.edge(h, port, l, o, errs, metrics) }
 	}
-	access := adminAccess(c, errs, observe, o.Now)
+	access := adminAccess(c, errs, observe)
 	adminMux := &web.Mux{}
-	(&admin.Handler{Access: access, Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Sealer: sealer, Errors: errs, OldIntrospection: c.Compatibility == "rc"}).Routes(adminMux)
+	(&admin.Handler{Access: access, Audit: audit.changed, Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Sealer: sealer, Errors: errs, OldIntrospection: c.Compatibility == "rc"}).Routes(adminMux)
 	for _, prefix := range []string{"", "/admin"} { // since v2 both spellings exist
 		adminMux.Handle("GET "+prefix+"/health/alive", web.Alive())
 		adminMux.Handle("GET "+prefix+"/health/ready", web.Ready(store.Ping, true))

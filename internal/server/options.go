@@ -1,8 +1,6 @@
 package server
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -164,23 +162,5 @@ func cors(c config.CORS) web.CORS {
 	return web.CORS{
 		Enabled: c.Enabled, Origins: c.AllowedOrigins, Methods: c.AllowedMethods, Headers: c.AllowedHeaders,
 		Exposed: c.ExposedHeaders, Credentials: c.AllowCredentials, MaxAge: c.MaxAge, AllWhenEmpty: true,
-	}
-}
-
-// observer counts events and writes them to the log.
-func (m *metrics) observer(log *slog.Logger) oauth.Observer {
-	return func(ctx context.Context, e oauth.Event) {
-		m.events.WithLabelValues(e.Name).Inc()
-		attrs := []slog.Attr{slog.String("event", e.Name), slog.String("request_id", web.RequestID(ctx))}
-		if e.ClientID != "" {
-			attrs = append(attrs, slog.String("client_id", e.ClientID))
-		}
-		if e.Grant != (oauth.ID{}) {
-			attrs = append(attrs, slog.String("grant", e.Grant.String()))
-		}
-		if e.Detail != "" {
-			attrs = append(attrs, slog.String("detail", e.Detail))
-		}
-		log.LogAttrs(ctx, slog.LevelInfo, "event", attrs...)
 	}
 }

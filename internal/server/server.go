@@ -59,7 +59,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{app: a, log: o.Log, listeners: map[string]net.Listener{}, failed: make(chan error, 2)}
 	if err := s.listen(ctx, o); err != nil {
-		return nil, errors.Join(err, a.store.Close())
+		return nil, errors.Join(err, closeAll(a.store, a.audit))
 	}
 	s.startJobs(o)
 	s.announce(o)
@@ -192,7 +192,7 @@ func (s *Server) stop() error {
 	err := drain(s.servers)
 	s.stopJobs()
 	s.jobs.wait()
-	err = errors.Join(err, s.app.store.Close())
+	err = errors.Join(err, closeAll(s.app.store, s.app.audit))
 	if err == nil {
 		s.log.Info("Stopped.")
 	}

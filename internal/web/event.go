@@ -213,8 +213,10 @@ func knownMethod(method string) string {
 }
 
 // shorten bounds a text for the log; ids and causes can be long.
-func shorten(s string) string {
-	const most = 1024
+func shorten(s string) string { return Shorten(s, 1024) }
+
+// Shorten cuts a text off after so many bytes.
+func Shorten(s string, most int) string {
 	if len(s) > most {
 		return s[:most] + "…"
 	}
