@@ -230,18 +230,28 @@ func (s *Service) find(ctx context.Context, challenge, userCode string, now time
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.lookForDevice(ctx, t, userCode, now)
+	counts := s.guessCounts(t, now)
+	d, err := s.lookForDevice(ctx, t, userCode, counts, now)
 	if err == nil || !errors.Is(err, oauth.InvalidRequest) {
 		right()
-	} else {
-		s.Observe.Observe(ctx, oauth.Event{Name: "user_code_wrong"})
+		return d, err
+	}
+	s.Observe.Observe(ctx, oauth.Event{Name: "user_code_wrong"})
+	// Also when the caller has gone: what was guessed, was guessed.
+	switch counted := s.Store.CountGuess(context.WithoutCancel(ctx), counts...); {
+	case errors.Is(counted, oauth.ErrUsed):
+		return nil, errGuessesSpent()
+	case counted != nil:
+		return nil, counted
 	}
 	return d, err
 }
 
-func (s *Service) lookForDevice(ctx context.Context, t *deviceTrip, userCode string, now time.Time) (*found, error) {
-	row, err := s.Store.Device(ctx, s.userCodeKey(userCode))
+func (s *Service) lookForDevice(ctx context.Context, t *deviceTrip, userCode string, counts []oauth.GuessCount, now time.Time) (*found, error) {
+	row, err := s.Store.Device(ctx, s.userCodeKey(userCode), counts...)
 	switch {
+	case errors.Is(err, oauth.ErrUsed):
+		return nil, errGuessesSpent()
 	case isNotFound(err):
 		return nil, errWrongCode
 	case err != nil:
@@ -333,7 +343,7 @@ func (s *Service) decide(ctx context.Context, challenge, userCode string, status
 		if !errors.Is(err, oauth.ErrUsed) {
 			return nil, err
 		}
-		if d, err = s.lookForDevice(ctx, d.deviceTrip, userCode, now); err != nil {
+		if d, err = s.lookForDevice(ctx, d.deviceTrip, userCode, nil, now); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/binary"
 	"sync"
 	"time"
 
@@ -10,21 +11,43 @@ import (
 )
 
 // Wrong user codes are counted where they were typed: for each browser that
-// began to type, for the network that it is in, and for all together. A right
-// code costs nothing, so that many people behind one address do not get into
-// each other's way.
+// began to type, for the network that it is in, and for all together (RFC 8628
+// §5.1). A right code costs nothing, so that many people behind one address do
+// not get into each other's way.
 //
-// The counts are in the memory of the node. At their most, guesses against one
-// node are 62,000 in the ten minutes that a code lives, from as many networks
-// as that takes: one in six million for the codes of the default preset, one
-// in 16,000 for nine digits.
+// They are counted twice. The memory of the node keeps a flood away from the
+// database; the counts in the database hold however many nodes there are, and
+// cost a write for a wrong code and nothing for a right one. At their most,
+// guesses are 66,000 in the ten minutes that a code lives: one in six million
+// for the codes of the default preset, one in 15,000 for nine digits.
 const (
 	guessesEach   = 10               // of one browser, then it has to begin again
-	guessesBurst  = 30               // of one network
+	guessesBurst  = 30               // of one network on one node
 	guessesEvery  = 10 * time.Second // … and then one more in this time
-	guessesTotal  = 100              // of all, a second
+	guessesTotal  = 100              // of all on one node, a second
 	guessesTracks = 10_000           // browsers and networks that are told apart
+
+	networkSpan = 10 * time.Minute // on all nodes together, one network has
+	networkMost = 90               // so many
+	totalSpan   = time.Minute      // … and all have
+	totalMost   = 6_000
 )
+
+// guessCounts are the counts in the database that a wrong code of this browser
+// goes to. A browser's lasts as long as its challenge, and begins anew with
+// another.
+func (s *Service) guessCounts(t *deviceTrip, now time.Time) []oauth.GuessCount {
+	span := func(of string, id []byte, length time.Duration, most int) oauth.GuessCount {
+		begun := now.Truncate(length)
+		id = binary.BigEndian.AppendUint64(id, uint64(begun.Unix())) //nolint:gosec // no time before 1970
+		return oauth.GuessCount{ID: oauth.ID(s.Sealer.Index(of, string(id))), Most: most, Ends: begun.Add(length + lag)}
+	}
+	return []oauth.GuessCount{
+		{ID: oauth.ID(s.Sealer.Index("guesses of a browser", string(t.holder[:]))), Most: guessesEach, Ends: t.RequestedAt.Add(s.Options.FlowTTL + lag)},
+		span("guesses of a network", t.network[:], networkSpan, networkMost),
+		span("guesses of all", nil, totalSpan, totalMost),
+	}
+}
 
 // guesses counts wrong codes. The zero value is ready.
 type guesses struct {
@@ -98,4 +121,8 @@ func tooManyGuesses(hint string) *oauth.Error {
 	e := oauth.TemporarilyUnavailable.Hint(hint)
 	e.Status, e.RetryAfter = 429, int(guessesEvery/time.Second)
 	return e
+}
+
+func errGuessesSpent() error {
+	return tooManyGuesses("Too many wrong codes were typed. Wait a few minutes, then start again from the address that the device shows.")
 }

@@ -35,9 +35,21 @@ type Devices interface {
 	// AddDevice stores a request. ErrExists when the user code is taken.
 	AddDevice(ctx context.Context, d *Device) error
 	// Device finds a request by the hash of its user code, in whatever state.
-	// ErrNotFound.
-	Device(ctx context.Context, userCode ID) (*Device, error)
+	// ErrUsed when one of the counts of guesses is full; at most three may be
+	// asked. ErrNotFound, also then.
+	Device(ctx context.Context, userCode ID, counts ...GuessCount) (*Device, error)
+	// CountGuess adds a wrong user code to each of the counts, in their order.
+	// ErrUsed at the first that is full.
+	CountGuess(ctx context.Context, counts ...GuessCount) error
 	// DecideDevice writes the first decision about a request that has not
 	// expired, and who made it. ErrUsed when there is one, or none to decide.
 	DecideDevice(ctx context.Context, id ID, s DeviceStatus, holder, op ID, now time.Time) error
+}
+
+// GuessCount counts wrong user codes where every node sees them (RFC 8628
+// §5.1).
+type GuessCount struct {
+	ID   ID        // what is counted, and in which span of time
+	Most int       // how many there may be
+	Ends time.Time // from when on nobody asks for it
 }

@@ -354,6 +354,9 @@ const (
 	ExpiredReplays       Expiring = "replays"
 	ExpiredRevokedTokens Expiring = "revoked_tokens"
 	ExpiredLogoutCalls   Expiring = "outbox"
+	ExpiredGuesses       Expiring = "guesses"
+	// Those have no buckets; they count as the first one's.
+	ExpiredTrustedIssuers Expiring = "trusted_issuers"
 )
 
 // Buckets is the number of buckets that time-ordered indexes are led by.

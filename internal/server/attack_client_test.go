@@ -283,7 +283,7 @@ func TestAttackStorageGone(t *testing.T) {
 	for _, staleness := range []string{"0s", "1m"} { // the client's credentials are known, or not
 		t.Run(staleness, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, "CACHE_STALENESS="+staleness)
+			r := newRig(t, "DATA_DIR="+t.TempDir(), "CACHE_STALENESS="+staleness) // a file, which can be taken away
 			c := r.client(nil)
 			a, code := r.tokens(c, sign{}), r.code(c, sign{})
 			machine := r.token(c, "grant_type", "client_credentials").is(200, "").text("access_token")

@@ -113,6 +113,59 @@ func TestDeviceUserCodesAreNotGuessed(t *testing.T) {
 	}
 }
 
+// Attack: who may guess no more on one node goes to the next.
+func TestDeviceUserCodesAreNotGuessedOnManyNodes(t *testing.T) {
+	t.Parallel()
+	where := onEngine(t)
+	if where[0] == "DSN=memory" {
+		where = []string{"DSN=sqlite://" + t.TempDir() + "/hydra.sqlite", systemSecret}
+	}
+	one := newDeviceWorldAt(t, where)
+	nodes := []*world{one}
+	for range 2 {
+		nodes = append(nodes, newDeviceWorldAt(t, where, "URLS_SELF_ISSUER="+one.Config.URLs.Issuer))
+	}
+	c := one.deviceClient(t, nil)
+	_, userCode := one.device(t, c, "scope", "a")
+	say := func(n int, challenge, code string) int {
+		return nodes[n%len(nodes)].call(t, "PUT", deviceURL("/accept", challenge), m{"user_code": code}).Status
+	}
+	guess := func(most int) (wrong int) { // of a browser, round the nodes
+		challenge := one.browser().verify(t)
+		for n := range most {
+			if say(n, challenge, "BCDFGHJK") == 400 {
+				wrong++
+			}
+		}
+		for n := range nodes {
+			if status := say(n, challenge, userCode); status != 429 {
+				t.Errorf("the right code at node %d after %d wrong ones: %d", n, wrong, status)
+			}
+		}
+		return wrong
+	}
+	if n := guess(12); n != 10 {
+		t.Errorf("one browser had %d guesses, want 10", n)
+	}
+	// Each node lets a network have 30 and one more every ten seconds; together
+	// they let it have 90 in ten minutes.
+	wrong := 10
+	for range 20 {
+		wrong += guess(12)
+		for _, n := range nodes {
+			n.clock.Advance(20 * time.Second)
+		}
+	}
+	if wrong > 2*90 { // the time goes on into a second span
+		t.Errorf("one network had %d guesses", wrong)
+	}
+	for _, n := range nodes {
+		n.clock.Advance(10 * time.Minute)
+	}
+	_, fresh := one.device(t, c, "scope", "a")
+	one.decideDevice(t, "accept", one.browser().verify(t), fresh)
+}
+
 // One answer for everything that is wrong with a code.
 func TestDeviceUserCodesThatAreOfNoUse(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,19 @@ func onEngine(t *testing.T) []string {
 		t.Fatalf("TEST_ENGINE=%s is neither PostgreSQL nor MariaDB", name)
 	}
 	return []string{"DSN=memory"}
+}
+
+// onServer is the same, but nothing where no engine is named, or where the
+// test says itself what it keeps where.
+func onServer(t *testing.T, environ []string) []string {
+	t.Helper()
+	own := func(e string) bool {
+		return strings.HasPrefix(e, "DSN=") || strings.HasPrefix(e, "DATA_DIR=") || strings.HasPrefix(e, "SECRETS_SYSTEM=")
+	}
+	if os.Getenv("TEST_ENGINE") == "" || slices.ContainsFunc(environ, own) {
+		return nil
+	}
+	return onEngine(t)
 }
 
 // The whole program on database servers: what a client lives through from its

@@ -18,7 +18,12 @@ const (
 // newDeviceWorld is newWorld with the pages of a device app.
 func newDeviceWorld(t *testing.T, environ ...string) *world {
 	t.Helper()
-	return newWorld(t, append([]string{"URLS_DEVICE_VERIFICATION=" + devicePage, "URLS_DEVICE_SUCCESS=" + deviceDone}, environ...)...)
+	return newDeviceWorldAt(t, onEngine(t), environ...)
+}
+
+func newDeviceWorldAt(t *testing.T, database []string, environ ...string) *world {
+	t.Helper()
+	return newWorldAt(t, database, append([]string{"URLS_DEVICE_VERIFICATION=" + devicePage, "URLS_DEVICE_SUCCESS=" + deviceDone}, environ...)...)
 }
 
 // deviceClient registers a public client that may only connect devices.

@@ -53,7 +53,13 @@ type world struct {
 // newWorld starts a server in memory, or on the engine that TEST_ENGINE names.
 func newWorld(t *testing.T, environ ...string) *world {
 	t.Helper()
-	environ = append(onEngine(t), environ...)
+	return newWorldAt(t, onEngine(t), environ...)
+}
+
+// newWorldAt is newWorld on the database of these variables.
+func newWorldAt(t *testing.T, database []string, environ ...string) *world {
+	t.Helper()
+	environ = slices.Concat(database, environ)
 	w := &world{clock: new(clock), count: new(storetest.Counter)}
 	w.clock.microseconds.Store(time.Now().Truncate(time.Second).UnixMicro())
 	observe := func(ctx context.Context, kind, statement string) {

@@ -19,9 +19,10 @@ import (
 // consent app that accepts what it is told to.
 type rig struct {
 	*instance
-	t     *testing.T
-	own   string // where the public port is, whatever the issuer says
-	clock *clock
+	t       *testing.T
+	own     string   // where the public port is, whatever the issuer says
+	environ []string // what it was started with
+	clock   *clock
 
 	mu     sync.Mutex
 	issued map[string]string // every secret value that came by → what it is
@@ -39,13 +40,14 @@ func newRig(t *testing.T, environ ...string) *rig {
 	t.Helper()
 	r := &rig{t: t, issued: map[string]string{}, clock: new(clock)}
 	r.clock.microseconds.Store(time.Now().UnixMicro())
+	environ = append(onServer(t, environ), environ...)
 	i, err := startWith(t, func(o *server.Options) { o.Now = r.clock.Now }, append([]string{
 		"URLS_LOGIN=" + loginApp, "URLS_CONSENT=" + consentApp, "CACHE_STALENESS=0s", "KEYS_ANNOUNCE_FOR=0s",
 	}, environ...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.instance = i
+	r.instance, r.environ = i, environ
 	r.own, r.Public = i.Public, i.Config.URLs.Public // where apps send browsers back to
 	return r
 }
@@ -54,7 +56,13 @@ func newRig(t *testing.T, environ ...string) *rig {
 // its public port is called directly.
 func (r *rig) beside(environ ...string) *rig {
 	r.t.Helper()
-	n := newRig(r.t, append([]string{"DATA_DIR=" + r.Config.DataDir, "URLS_SELF_ISSUER=" + r.Config.URLs.Issuer}, environ...)...)
+	same := []string{"DATA_DIR=" + r.Config.DataDir, "URLS_SELF_ISSUER=" + r.Config.URLs.Issuer}
+	for _, e := range r.environ {
+		if strings.HasPrefix(e, "DSN=") || strings.HasPrefix(e, "SYSTEM_SECRET=") {
+			same = append(same, e)
+		}
+	}
+	n := newRig(r.t, append(same, environ...)...)
 	n.Public = n.own
 	return n
 }

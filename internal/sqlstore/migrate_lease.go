@@ -95,7 +95,7 @@ func (e *served) persist(ctx context.Context, stmt string, args ...any) error {
 		switch {
 		case err == nil:
 			return nil
-		case try == tries-1, !e.dialect.transient(err) && !e.dialect.duplicate(err) && sqlState(err) != "42P07":
+		case try == tries-1, !e.dialect.transient(err) && !e.dialect.duplicate(err) && sqlState(err) != "42P07" && sqlState(err) != "42710":
 			return &failure{err}
 		}
 		if err := pause(ctx, rand.N(min(firstPause<<try, longestWait))); err != nil {

@@ -58,6 +58,15 @@ const (
 
 	purgeRevokedTokens = `DELETE FROM revoked_tokens WHERE id IN (SELECT id FROM (SELECT v.id FROM revoked_tokens v
 		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
+
+	keepGuesses = `UPDATE guesses SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM guesses v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
+	purgeGuesses = `DELETE FROM guesses WHERE id IN (SELECT id FROM (SELECT v.id FROM guesses v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
+
+	// Trusted issuers have neither buckets nor appointments: there are few.
+	purgeTrusted = `DELETE FROM trusted_issuers WHERE id IN (SELECT id FROM (SELECT t.id FROM trusted_issuers t
+		WHERE t.expires_at <= ? ORDER BY t.expires_at LIMIT ?) x) AND expires_at <= ?`
 )
 
 // purges has the two statements of each group; times is how often they ask
@@ -73,12 +82,16 @@ var purges = map[oauth.Expiring]struct {
 	oauth.ExpiredReplays:       {keepReplays, purgeReplays, 1},
 	oauth.ExpiredRevokedTokens: {keepRevokedTokens, purgeRevokedTokens, 1},
 	oauth.ExpiredLogoutCalls:   {keepOutbox, purgeOutbox, 1},
+	oauth.ExpiredGuesses:       {keepGuesses, purgeGuesses, 1},
 }
 
 // Purge looks at up to limit rows of a bucket whose appointment has come
 // (purge_at <= now), deletes those that nothing can point to any more and gives
 // the others a new appointment, which must be later than now.
 func (s *Store) Purge(ctx context.Context, what oauth.Expiring, bucket int, now, again time.Time, limit int) (deleted, seen int, err error) {
+	if what == oauth.ExpiredTrustedIssuers {
+		return s.purgeTrusted(ctx, bucket, now, limit)
+	}
 	p, ok := purges[what]
 	switch {
 	case !ok:
@@ -107,4 +120,17 @@ func (s *Store) Purge(ctx context.Context, what oauth.Expiring, bucket int, now,
 		return 0, 0, err
 	}
 	return deleted, seen, nil
+}
+
+// purgeTrusted deletes trusted issuers that have expired. They all count as
+// those of the first bucket.
+func (s *Store) purgeTrusted(ctx context.Context, bucket int, now time.Time, limit int) (deleted, seen int, err error) {
+	if bucket != 0 || limit <= 0 {
+		return 0, 0, nil
+	}
+	out, err := s.exec(ctx, purgeTrusted, due(now), limit, due(now))
+	if err != nil {
+		return 0, 0, err
+	}
+	return int(out.rows), int(out.rows), nil
 }

@@ -11,6 +11,7 @@ import (
 var deviceChecks = []check{
 	{"a device comes back by its user code", devices},
 	{"a user code is taken once", deviceCodeRace},
+	{"guesses are counted exactly, and a full count hides the device", guessesCounted},
 	{"the first decision about a device stands", deviceDecision},
 	{"nobody decides about a device that has expired", deviceExpired},
 	{"a device's Grant is spent after the browser brought it back, and not before", deviceApproval},
@@ -43,6 +44,31 @@ func deviceCodeRace(t *testing.T, f *fixture) {
 	})
 	if wins != 1 {
 		t.Errorf("%d devices have the same user code", wins)
+	}
+}
+
+// However many guess at once, no more than the count allows get through.
+func guessesCounted(t *testing.T, f *fixture) {
+	d := newDevice()
+	must(t, f.AddDevice(t.Context(), d))
+	few := oauth.GuessCount{ID: newID(), Most: contenders / 2, Ends: later}
+	many := oauth.GuessCount{ID: newID(), Most: contenders, Ends: later}
+	wins := race(t, oauth.ErrUsed, func(ctx context.Context, _ int) error { return f.CountGuess(ctx, few, many) })
+	if wins != few.Most {
+		t.Errorf("%d guesses got through, want %d", wins, few.Most)
+	}
+	_, err := f.Device(t.Context(), d.UserCode, many)
+	must(t, err) // what was refused counted nowhere else
+	_, err = f.Device(t.Context(), d.UserCode, many, few)
+	wantErr(t, "Device() with a full count", err, oauth.ErrUsed)
+	_, err = f.Device(t.Context(), newID(), few)
+	wantErr(t, "Device() of a wrong code with a full count", err, oauth.ErrNotFound)
+	for range many.Most - few.Most {
+		must(t, f.CountGuess(t.Context(), many))
+	}
+	wantErr(t, "CountGuess() above the bound", f.CountGuess(t.Context(), many), oauth.ErrUsed)
+	if _, err := f.Device(t.Context(), d.UserCode, few, few, few, few); err == nil {
+		t.Error("four counts were asked")
 	}
 }
 

@@ -91,6 +91,10 @@ var MariaDB = &Engine{
 	tables: "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name NOT IN ('goose_db_version', 'versions', 'schema_lease')",
 }
 
+// tempDir is where servers live, whatever a test sets meanwhile: others share
+// them, and their user must be let in.
+var tempDir = os.TempDir()
+
 // Engines are all that tests can start.
 func Engines() []*Engine { return []*Engine{PostgreSQL, MariaDB} }
 
@@ -245,7 +249,7 @@ func (e *Engine) launch() (err error) {
 	if bin == "" {
 		return fmt.Errorf("it is not installed; make tools installs Debian's %s", e.packages)
 	}
-	if e.dir, err = os.MkdirTemp("", "storetest-"); err != nil {
+	if e.dir, err = os.MkdirTemp(tempDir, "storetest-"); err != nil {
 		return err
 	}
 	attr, err := unprivileged(e.users, e.dir)
@@ -254,7 +258,7 @@ func (e *Engine) launch() (err error) {
 	}
 	args := e.setUp(bin, e.dir)
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Dir, cmd.SysProcAttr = e.dir, attr
+	cmd.Dir, cmd.SysProcAttr, cmd.Env = e.dir, attr, append(os.Environ(), "TMPDIR="+e.dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", args[0], err, out)
 	}
@@ -264,7 +268,7 @@ func (e *Engine) launch() (err error) {
 		}
 		args = e.run(bin, e.dir, e.port)
 		cmd = exec.Command(args[0], args[1:]...)
-		cmd.Dir, cmd.SysProcAttr = e.dir, attr
+		cmd.Dir, cmd.SysProcAttr, cmd.Env = e.dir, attr, append(os.Environ(), "TMPDIR="+e.dir)
 		if e.process, err = begin(cmd); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ var purgeChecks = []check{
 	{"a Grant stays while its client has to hear of the end of the session", purgeHearing},
 	{"it takes every group of rows", purgeGroups},
 	{"it never looks at more than limit rows", purgeLimit},
+	{"trusted issuers go when they have expired", purgeTrusted},
 	{"what was kept does not hide what follows", purgeProgress},
 	{"nonsense is refused", purgeNonsense},
 }
@@ -166,6 +168,21 @@ func purgeGroups(t *testing.T, f *fixture) {
 				return nil
 			},
 		},
+		oauth.ExpiredGuesses: {
+			func(id oauth.ID, at time.Time) error {
+				return f.CountGuess(t.Context(), oauth.GuessCount{ID: id, Most: 1, Ends: at})
+			},
+			func(id oauth.ID) error {
+				err := f.CountGuess(t.Context(), oauth.GuessCount{ID: id, Most: 1, Ends: oauth.Never})
+				if err == nil {
+					return oauth.ErrNotFound
+				}
+				if errors.Is(err, oauth.ErrUsed) {
+					return nil
+				}
+				return err
+			},
+		},
 		oauth.ExpiredRevokedTokens: {
 			func(id oauth.ID, at time.Time) error { return f.RevokeToken(t.Context(), id, client, at, 100) },
 			func(id oauth.ID) error {
@@ -187,6 +204,34 @@ func purgeGroups(t *testing.T, f *fixture) {
 		wantErr(t, string(what)+": what has expired", group.look(past), oauth.ErrNotFound)
 		must(t, group.look(lives))
 		must(t, group.look(other))
+	}
+}
+
+func purgeTrusted(t *testing.T, f *fixture) {
+	const n = 25
+	for i := range n {
+		row := trusted("https://idp.test", fmt.Sprint("past", i), "k")
+		row.ExpiresAt = noon.Add(-time.Duration(i) * time.Hour)
+		must(t, f.AddTrustedIssuer(t.Context(), row))
+	}
+	for i, at := range []time.Time{noon.Add(time.Microsecond), oauth.Never} {
+		row := trusted("https://idp.test", fmt.Sprint("lives", i), "k")
+		row.ExpiresAt = at
+		must(t, f.AddTrustedIssuer(t.Context(), row))
+	}
+	for bucket, want := range []int{10, 0} {
+		deleted, seen, err := f.Purge(t.Context(), oauth.ExpiredTrustedIssuers, bucket, noon, later, 10)
+		if deleted != want || seen != want || err != nil {
+			t.Errorf("Purge() of bucket %d = %d, %d, %v, want %d", bucket, deleted, seen, err, want)
+		}
+	}
+	for _, want := range []int{10, 5, 0} {
+		if deleted, _, err := f.Purge(t.Context(), oauth.ExpiredTrustedIssuers, 0, noon, later, 10); deleted != want || err != nil {
+			t.Errorf("Purge() = %d, %v, want %d", deleted, err, want)
+		}
+	}
+	if left, err := f.CountTrustedIssuers(t.Context(), ""); left != 2 || err != nil {
+		t.Errorf("%d trusted issuers are left, %v, want 2", left, err)
 	}
 }
 

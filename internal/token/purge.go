@@ -13,6 +13,7 @@ const (
 	purgeBatch   = 500             // rows that one transaction deletes at most
 	leaseFor     = 2 * time.Minute // a node that died in between is replaced after it
 	lookAgain    = 24 * time.Hour  // for rows whose appointment came too early
+	trustShown   = 24 * time.Hour  // how long lists show a trusted issuer that has expired
 	purgeForever = 1 << 40
 )
 
@@ -34,7 +35,8 @@ func (p Purged) Total() (n int) {
 // expiring holds the groups in the order in which they are cleaned: what is
 // cheap to make in great numbers comes first.
 var expiring = []oauth.Expiring{
-	oauth.ExpiredRequests, oauth.ExpiredDevices, oauth.ExpiredReplays, oauth.ExpiredRevokedTokens, oauth.ExpiredLogoutCalls, oauth.ExpiredGrants, oauth.ExpiredSessions,
+	oauth.ExpiredRequests, oauth.ExpiredGuesses, oauth.ExpiredDevices, oauth.ExpiredReplays, oauth.ExpiredRevokedTokens, oauth.ExpiredLogoutCalls,
+	oauth.ExpiredGrants, oauth.ExpiredSessions, oauth.ExpiredTrustedIssuers,
 }
 
 // Purge deletes rows that nobody can use at the given time any more, which is
@@ -117,7 +119,11 @@ func (p *purge) bucket(ctx context.Context, what oauth.Expiring, bucket int) (mo
 			return true, err
 		}
 		limit := min(purgeBatch, p.left)
-		deleted, seen, err := p.s.Store.Purge(ctx, what, bucket, p.at, p.s.Now().Add(lookAgain), limit)
+		at := p.at
+		if what == oauth.ExpiredTrustedIssuers {
+			at = at.Add(-trustShown)
+		}
+		deleted, seen, err := p.s.Store.Purge(ctx, what, bucket, at, p.s.Now().Add(lookAgain), limit)
 		if err != nil {
 			return true, err
 		}

@@ -63,6 +63,28 @@ func TestPurge(t *testing.T) {
 	}
 }
 
+// Lists show for a day that an issuer's trust has expired; then it goes.
+func TestPurgeTrustedIssuers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.New(t))
+	for i, after := range []time.Duration{time.Minute, time.Hour, 48 * time.Hour} {
+		w.must(w.store.AddTrustedIssuer(t.Context(), &oauth.TrustedIssuer{
+			ID: oauth.ID{byte(i), 1}, Issuer: "https://idp.test", Subject: fmt.Sprint(i), KID: "k", JWK: []byte("{}"), CreatedAt: noon, ExpiresAt: noon.Add(after),
+		}))
+	}
+	for _, step := range []struct {
+		wait time.Duration
+		want int
+	}{{2 * time.Hour, 0}, {22*time.Hour + time.Minute, 1}, {time.Hour, 1}, {24 * time.Hour, 0}, {24 * time.Hour, 1}} {
+		w.wait(step.wait)
+		p, err := w.Purge(t.Context(), w.clock(), 0)
+		w.must(err)
+		if n := p.Deleted[oauth.ExpiredTrustedIssuers]; n != step.want {
+			t.Errorf("%v after noon %d go, want %d", w.clock().Sub(noon), n, step.want)
+		}
+	}
+}
+
 func TestPurgeStopsAtItsBound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.New(t))
