@@ -41,6 +41,8 @@ type clientJSON struct {
 	CreatedAt               timestamp       `json:"created_at"`
 	UpdatedAt               timestamp       `json:"updated_at"`
 
+	RequestObjectEncAlg    string          `json:"request_object_encryption_alg,omitempty"`
+	RequestObjectEnc       string          `json:"request_object_encryption_enc,omitempty"`
 	AccessTokenStrategy    string          `json:"access_token_strategy,omitempty"`
 	AccessTokenProfile     string          `json:"access_token_profile,omitempty"` // ours
 	LocalhostAnyPort       bool            `json:"localhost_any_port,omitempty"`   // ours
@@ -142,6 +144,8 @@ func encodeClient(c *oauth.Client, plain oauth.Secret) *clientJSON {
 		IDTokenSignedAlg:        c.IDTokenSignedAlg,
 		CreatedAt:               timestamp(c.CreatedAt),
 		UpdatedAt:               timestamp(c.UpdatedAt),
+		RequestObjectEncAlg:     c.RequestObjectEncAlg,
+		RequestObjectEnc:        c.RequestObjectEnc,
 		AccessTokenStrategy:     c.AccessTokenStrategy,
 		AccessTokenProfile:      c.AccessTokenProfile,
 		LocalhostAnyPort:        c.LocalhostAnyPort,
@@ -192,6 +196,8 @@ func (j *clientJSON) client() *oauth.Client {
 		RequestObjectSigningAlg: j.RequestObjectSigningAlg,
 		UserinfoSignedAlg:       j.UserinfoSignedAlg,
 		IDTokenSignedAlg:        j.IDTokenSignedAlg,
+		RequestObjectEncAlg:     j.RequestObjectEncAlg,
+		RequestObjectEnc:        j.RequestObjectEnc,
 		AccessTokenStrategy:     j.AccessTokenStrategy,
 		AccessTokenProfile:      j.AccessTokenProfile,
 		LocalhostAnyPort:        j.LocalhostAnyPort,

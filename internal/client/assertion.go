@@ -43,10 +43,18 @@ func (s *Service) authenticateAssertion(ctx context.Context, cr oauth.Credential
 		return nil, err
 	}
 	c := l.client
-	if c.AuthMethod != oauth.AuthPrivateKeyJWT {
-		return nil, refused(errMethod)
+	var verified key.Verified
+	switch c.AuthMethod {
+	case oauth.AuthPrivateKeyJWT:
+		verified, err = s.verifyAssertion(ctx, c, string(cr.Assertion))
+	case oauth.AuthSecretJWT:
+		verified, err = s.verifyMAC(l, string(cr.Assertion), c.AuthSigningAlg)
+		if errors.Is(err, key.ErrInvalidJWT) {
+			err = refused(err)
+		}
+	default:
+		err = refused(errMethod)
 	}
-	verified, err := s.verifyAssertion(ctx, c, string(cr.Assertion))
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,8 @@ type Service struct {
 	Now     func() time.Time
 	Options Options
 	Observe oauth.Observer
+	// Sealer keeps the secrets of client_secret_jwt readable for us.
+	Sealer *secret.Sealer
 	// RemoteKeys reads jwks_uri. nil: clients with keys there are refused.
 	RemoteKeys *key.RemoteKeys
 	// Fetch returns the body of an https URL, bounded in size and time, and
@@ -150,7 +152,10 @@ func (s *Service) Create(ctx context.Context, c *oauth.Client, given oauth.Secre
 	plain, rows := oauth.Secret(""), []oauth.ClientSecret{}
 	if !c.IsPublic() {
 		var row oauth.ClientSecret
-		plain, row = s.newSecret(c.UID, given, now)
+		var err error
+		if plain, row, err = s.newSecret(c, given, now); err != nil {
+			return "", err
+		}
 		rows = append(rows, row)
 	}
 	err := s.Store.AddClient(ctx, c, rows)
@@ -245,12 +250,17 @@ func (s *Service) put(ctx context.Context, c *oauth.Client, given oauth.Secret, 
 	switch {
 	case c.IsPublic():
 		rows = []oauth.ClientSecret{} // and a given one is only echoed, as Hydra does
-	case given != "" || (len(secrets) == 0 && c.AuthMethod != oauth.AuthPrivateKeyJWT):
+	case given != "" || lacksSecret(c, secrets):
 		// The second case is a client that was public until now: without a
 		// secret it could not authenticate at all.
 		var row oauth.ClientSecret
-		plain, row = s.newSecret(c.UID, given, now)
+		var err error
+		if plain, row, err = s.newSecret(c, given, now); err != nil {
+			return "", err
+		}
 		rows = []oauth.ClientSecret{row}
+	case c.AuthMethod != oauth.AuthSecretJWT && recoverable(secrets):
+		rows = forgotten(secrets)
 	}
 	if err := s.Store.UpdateClient(ctx, c, rows); err != nil {
 		return "", err
@@ -286,19 +296,6 @@ func (s *Service) EndAccessTokens(ctx context.Context, id string) error {
 	}
 	s.changed(id)
 	return nil
-}
-
-// newSecret returns the secret in clear and as it is stored. A generated one
-// needs no slow hash: nobody can guess it.
-func (s *Service) newSecret(uid oauth.ID, given oauth.Secret, now time.Time) (oauth.Secret, oauth.ClientSecret) {
-	row := oauth.ClientSecret{ID: oauth.ID(secret.NewID()), ClientUID: uid, CreatedAt: now, ExpiresAt: oauth.Never}
-	if given != "" {
-		row.Hash = secret.HashChosen(string(given), s.iterations())
-		return given, row
-	}
-	plain := secret.ClientSecret()
-	row.Hash = secret.HashGenerated(plain)
-	return oauth.Secret(plain), row
 }
 
 // recall lets this node recognise a secret that it has hashed a moment ago.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -54,6 +55,7 @@ var rules = []func(draft) string{
 	subjectType,         // OpenID Connect Registration §2, subject_type
 	authSigningAlg,      // OpenID Connect Registration §2, token_endpoint_auth_signing_alg
 	shownURIs,           // RFC 7591 §5: links that a login page may show
+	requestObjects,      // OpenID Connect Registration §2, request_object_*
 	logoutURIs,          // OpenID Connect Front- and Back-Channel Logout §2.2
 	accessTokenStrategy, // Hydra
 	metadataForm,        // Hydra
@@ -155,6 +157,8 @@ func bounds(d draft) string {
 		{"token_endpoint_auth_method", d.AuthMethod, maxShortWord},
 		{"token_endpoint_auth_signing_alg", d.AuthSigningAlg, maxShortWord},
 		{"request_object_signing_alg", d.RequestObjectSigningAlg, maxShortWord},
+		{"request_object_encryption_alg", d.RequestObjectEncAlg, maxShortWord},
+		{"request_object_encryption_enc", d.RequestObjectEnc, maxShortWord},
 		{"userinfo_signed_response_alg", d.UserinfoSignedAlg, maxShortWord},
 		{"id_token_signed_response_alg", d.IDTokenSignedAlg, maxShortWord},
 	} {
@@ -187,10 +191,10 @@ func bounds(d draft) string {
 
 func authMethod(d draft) string {
 	switch d.AuthMethod {
-	case oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthPrivateKeyJWT, oauth.AuthNone:
+	case oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthSecretJWT, oauth.AuthPrivateKeyJWT, oauth.AuthNone:
 		return ""
 	}
-	return "The token_endpoint_auth_method is one of client_secret_basic, client_secret_post, private_key_jwt and none."
+	return "The token_endpoint_auth_method is one of client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt and none."
 }
 
 func keysPresent(d draft) string {
@@ -230,6 +234,9 @@ func secretForm(d draft) string {
 		return "The client_secret must have at least 6 characters."
 	case len(d.secret) > maxSecret || !plain(string(d.secret)):
 		return "The client_secret is longer than 1,024 bytes or contains control characters."
+	case d.AuthMethod == oauth.AuthSecretJWT && len(d.secret) < key.SecretBytes(d.AuthSigningAlg):
+		// RFC 7518 §3.2: the key of an HMAC is at least as long as its hash.
+		return fmt.Sprintf("With client_secret_jwt the client_secret must have at least %d bytes (RFC 7518 §3.2).", key.SecretBytes(d.AuthSigningAlg))
 	}
 	return ""
 }
@@ -290,6 +297,12 @@ func subjectType(d draft) string {
 }
 
 func authSigningAlg(d draft) string {
+	if d.AuthMethod == oauth.AuthSecretJWT {
+		if d.AuthSigningAlg != "" && !slices.Contains(key.SecretAlgs(), d.AuthSigningAlg) {
+			return "With client_secret_jwt the token_endpoint_auth_signing_alg is HS256, HS384 or HS512."
+		}
+		return ""
+	}
 	if d.AuthSigningAlg != "" && !slices.Contains(key.AssertionAlgs(), d.AuthSigningAlg) {
 		return "The token_endpoint_auth_signing_alg is not offered; choose one of RS256 to RS512, PS256 to PS512, ES256 to ES512 and EdDSA."
 	}

@@ -39,24 +39,27 @@ func live(rows []oauth.ClientSecret, now time.Time) []oauth.ClientSecret {
 // oauth.InvalidRequest for a client that does not use secrets, for a secret
 // against the rules and for an end that has passed; oauth.Conflict for too many.
 func (s *Service) AddSecret(ctx context.Context, id string, r SecretRequest) (plain oauth.Secret, added oauth.ClientSecret, err error) {
-	if hint := secretForm(draft{secret: r.Secret}); hint != "" {
-		return "", added, oauth.InvalidRequest.Hint(hint)
-	}
 	err = s.changeSecrets(ctx, id, func(c *oauth.Client, rows []oauth.ClientSecret, now time.Time) ([]oauth.ClientSecret, error) {
 		switch {
-		case c.AuthMethod != oauth.AuthSecretBasic && c.AuthMethod != oauth.AuthSecretPost:
+		case !slices.Contains([]string{oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthSecretJWT}, c.AuthMethod):
 			return nil, oauth.InvalidRequest.Hint("The client does not authenticate with a secret.")
 		case !r.ExpiresAt.IsZero() && oauth.Past(r.ExpiresAt, now):
 			return nil, oauth.InvalidRequest.Hint("The end of the secret has passed already.")
 		case len(rows) >= maxSecrets:
 			return nil, oauth.Conflict.Hintf("A client holds at most %d secrets; delete one first.", maxSecrets)
 		}
+		if hint := secretForm(draft{Client: c, secret: r.Secret}); hint != "" {
+			return nil, oauth.InvalidRequest.Hint(hint)
+		}
 		for i := range rows {
 			if end := r.OthersExpire; !end.IsZero() && end.Before(rows[i].ExpiresAt) {
 				rows[i].ExpiresAt = end
 			}
 		}
-		plain, added = s.newSecret(c.UID, r.Secret, now)
+		var err error
+		if plain, added, err = s.newSecret(c, r.Secret, now); err != nil {
+			return nil, err
+		}
 		if !r.ExpiresAt.IsZero() {
 			added.ExpiresAt = r.ExpiresAt
 		}

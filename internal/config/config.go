@@ -184,6 +184,9 @@ type OIDC struct {
 	SubjectTypes  []string
 	PairwiseSalt  oauth.Secret
 	DefaultScopes []string
+
+	UnsignedRequestObjects bool // take request objects with alg none
+	VerifyRequestHash      bool // the fragment of a request_uri must be the hash of what is there
 }
 
 // WebFinger holds what discovery announces.

@@ -28,6 +28,7 @@ var options = slices.Concat(
 	oauth2Options,
 	hookOptions,
 	oidcOptions,
+	requestObjectOptions,
 	discoveryOptions,
 	clientOptions,
 	serverOptions,

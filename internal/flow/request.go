@@ -43,7 +43,7 @@ var shownChecks = []check{
 
 // redirectedChecks run in this order; their errors go to the client.
 var redirectedChecks = []check{
-	checkExtensions,   // OpenID Connect Core §6, §7.2.1
+	checkExtensions,   // OpenID Connect Core §7.2.1
 	checkScope,        // RFC 6749 §3.3
 	checkAudience,     //
 	checkResponseType, // RFC 6749 §3.1.1
@@ -122,12 +122,7 @@ func checkState(r *reading) *oauth.Error {
 }
 
 func checkExtensions(r *reading) *oauth.Error {
-	switch {
-	case r.params.Get("request") != "":
-		return oauth.RequestNotSupported.Hint("Request objects are not supported.")
-	case r.params.Get("request_uri") != "":
-		return oauth.RequestURINotSupported.Hint("Request objects are not supported.")
-	case r.params.Get("registration") != "":
+	if r.params.Get("registration") != "" {
 		return oauth.RegistrationNotSupported.Hint("The parameter registration is not supported.")
 	}
 	return nil

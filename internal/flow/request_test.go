@@ -45,8 +45,6 @@ func TestRequestChecks(t *testing.T) {
 		{"redirect_uri missing with openid", url.Values{"redirect_uri": {""}}, oauth.InvalidRequest},
 		{"loopback redirect_uri with a port", url.Values{"redirect_uri": {"http://127.0.0.1:51004/cb"}}, ""},
 		{"state of 4 KiB and one", url.Values{"state": {strings.Repeat("x", maxState+1)}}, oauth.InvalidRequest},
-		{"request object", url.Values{"request": {"e30.e30."}}, oauth.RequestNotSupported},
-		{"request object by reference", url.Values{"request_uri": {"https://app.example/r"}}, oauth.RequestURINotSupported},
 		{"registration", url.Values{"registration": {"{}"}}, oauth.RegistrationNotSupported},
 		{"scope that the client may not have", url.Values{"scope": {"openid write"}}, oauth.InvalidScope},
 		{"scope with a double space", url.Values{"scope": {"openid  read.all"}}, oauth.InvalidScope},

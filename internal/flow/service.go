@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hydra/internal/client"
+	"hydra/internal/key"
 	"hydra/internal/oauth"
 	"hydra/internal/secret"
 	"hydra/internal/token"
@@ -24,9 +25,12 @@ type Service struct {
 	Clients *client.Service
 	Tokens  *token.Service
 	Sealer  *secret.Sealer
-	Options Options
-	Now     func() time.Time
-	Observe oauth.Observer
+	Keys    *key.Service // opens encrypted request objects; nil: refused
+	// Documents reads request objects at URLs; nil: refused.
+	Documents *key.Documents
+	Options   Options
+	Now       func() time.Time
+	Observe   oauth.Observer
 
 	quota   quota   // of device authorization requests, and of stored requests that nobody has signed in for
 	guesses guesses // of user codes
@@ -54,6 +58,7 @@ type Options struct {
 	MinNonce          int  // characters that a nonce must have if there is one
 	PKCEForAll        bool // demand PKCE of every client
 	PKCEForPublic     bool // demand PKCE of public clients
+	RequestObjects    RequestObjects
 	InsecureRedirects bool // allow http beyond the loopback interface (development)
 
 	// MaxSealedChars is the length up to which a challenge travels in the URL;

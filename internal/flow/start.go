@@ -20,7 +20,11 @@ func (s *Service) Start(ctx context.Context, params url.Values, rawQuery string,
 	if err != nil {
 		return Outcome{}, unknownClient(err)
 	}
-	r := &reading{s: s, client: client, params: params, req: oauth.Request{Query: withoutHint(rawQuery)}}
+	params, query, err := s.unfold(ctx, client, params, withoutHint(rawQuery))
+	if err != nil {
+		return Outcome{}, err
+	}
+	r := &reading{s: s, client: client, params: params, req: oauth.Request{Query: query}}
 	if err := run(r, shownChecks); err != nil {
 		return Outcome{}, err
 	}

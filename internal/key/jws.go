@@ -92,11 +92,16 @@ func (c *compact) verify(public any, alg string) error {
 	if c.Alg != alg || !fits(alg, public) {
 		return ErrAlgorithm
 	}
-	jws, err := jose.ParseSignedCompact(c.text, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+	return c.check(public)
+}
+
+// check verifies with a key that fits the header's algorithm.
+func (c *compact) check(key any) error {
+	jws, err := jose.ParseSignedCompact(c.text, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(c.Alg)})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if _, err := jws.Verify(public); err != nil {
+	if _, err := jws.Verify(key); err != nil {
 		return ErrBadSignature
 	}
 	return nil

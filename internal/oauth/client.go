@@ -70,6 +70,8 @@ type Client struct {
 	AuthSigningAlg          string          `json:"auth_signing_alg,omitempty"`
 	RequestURIs             []string        `json:"request_uris,omitempty"`
 	RequestObjectSigningAlg string          `json:"request_object_signing_alg,omitempty"`
+	RequestObjectEncAlg     string          `json:"request_object_enc_alg,omitempty"` // JWE alg
+	RequestObjectEnc        string          `json:"request_object_enc,omitempty"`     // JWE enc
 	UserinfoSignedAlg       string          `json:"userinfo_signed_alg,omitempty"`
 	IDTokenSignedAlg        string          `json:"id_token_signed_alg,omitempty"`
 	AccessTokenStrategy     string          `json:"access_token_strategy,omitempty"` // "opaque", "jwt" or "" for the server's
@@ -111,6 +113,7 @@ type ClientSecret struct {
 	ID        ID
 	ClientUID ID
 	Hash      string
+	Sealed    []byte // the secret itself, for clients with client_secret_jwt alone; else nil
 	CreatedAt time.Time
 	ExpiresAt time.Time // Never, unless the secret was given an end
 }

@@ -35,6 +35,7 @@ type metadata struct {
 	RequestURIParameter           bool     `json:"request_uri_parameter_supported"` // true when it is left out, Discovery §3
 	RequireRequestURIRegistration bool     `json:"require_request_uri_registration"`
 	ClaimsParameter               bool     `json:"claims_parameter_supported"`
+	requestObjectMetadata
 
 	TokenAuthSigningAlgs      []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	RevocationEndpoint        string   `json:"revocation_endpoint"`
@@ -112,17 +113,21 @@ func (o *Options) metadata(alg string) metadata {
 		UserinfoSigningAlgs:   []string{"none", alg},
 		// RS256 must be announced (Discovery §3), and tokens that were signed
 		// with it before may be around.
-		IDTokenSigningAlgs:        list([]string{"RS256"}, []string{alg}),
-		TokenAuthSigningAlgs:      authAlgs,
-		RevocationEndpoint:        o.endpoint("", "/oauth2/revoke"),
-		RevocationAuthMethods:     authMethods,
-		RevocationAuthSigningAlgs: authAlgs,
-		DeviceEndpoint:            o.endpoint(o.Announce.Device, "/oauth2/device/auth"),
-		CodeChallengeMethods:      []string{"S256"},
-		ResponseIss:               true,
-		IDTokenSignedAlg:          []string{alg},
-		UserinfoSignedAlg:         []string{alg},
-		sessionMetadata:           o.sessions(),
+		RequestParameter:              true,
+		RequestURIParameter:           true,
+		RequireRequestURIRegistration: true,
+		requestObjectMetadata:         o.requestObjects(),
+		IDTokenSigningAlgs:            list([]string{"RS256"}, []string{alg}),
+		TokenAuthSigningAlgs:          authAlgs,
+		RevocationEndpoint:            o.endpoint("", "/oauth2/revoke"),
+		RevocationAuthMethods:         authMethods,
+		RevocationAuthSigningAlgs:     authAlgs,
+		DeviceEndpoint:                o.endpoint(o.Announce.Device, "/oauth2/device/auth"),
+		CodeChallengeMethods:          []string{"S256"},
+		ResponseIss:                   true,
+		IDTokenSignedAlg:              []string{alg},
+		UserinfoSignedAlg:             []string{alg},
+		sessionMetadata:               o.sessions(),
 	}
 }
 

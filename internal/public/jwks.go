@@ -5,15 +5,24 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // handleJWKS serves GET /.well-known/jwks.json: the public keys that verify
-// what this server signs (RFC 7517 §5), those included that will sign soon.
+// what this server signs (RFC 7517 §5), those included that will sign soon, and
+// those that clients encrypt to.
 func (h *Handler) handleJWKS(w http.ResponseWriter, r *http.Request) error {
-	body, err := h.Keys.PublicJWKS(r.Context(), h.Options.JWKSSets...)
+	sets := h.Options.JWKSSets
+	if set := h.Options.EncryptionSet; set != "" {
+		if err := h.Keys.EnsureEncryption(r.Context(), set); err != nil {
+			return err
+		}
+		sets = append(slices.Clone(sets), set)
+	}
+	body, err := h.Keys.PublicJWKS(r.Context(), sets...)
 	if err != nil {
 		return err
 	}

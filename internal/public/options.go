@@ -23,6 +23,11 @@ type Options struct {
 
 	// JWKSSets are published in the JSON Web Key Set, in this order.
 	JWKSSets []string
+	// EncryptionSet is published with them: clients encrypt to its keys, which
+	// are made when they are first asked for.
+	EncryptionSet string
+	// SignedRequestsOnly says that request objects without a signature are refused.
+	SignedRequestsOnly bool
 	// JWKSMaxAge is how long others may keep the key set. It must be shorter
 	// than the time that a key is announced before it signs; 0 makes them ask
 	// each time.
@@ -50,6 +55,6 @@ var (
 	responseTypes = oauth.ResponseTypes
 	responseModes = oauth.ResponseModes
 	grantTypes    = []string{oauth.GrantAuthorizationCode, oauth.GrantImplicit, oauth.GrantClientCredentials, oauth.GrantRefreshToken, oauth.GrantDeviceCode, oauth.GrantJWTBearer}
-	authMethods   = []string{oauth.AuthSecretPost, oauth.AuthSecretBasic, oauth.AuthPrivateKeyJWT, oauth.AuthNone}
-	authAlgs      = key.AssertionAlgs()
+	authMethods   = []string{oauth.AuthSecretPost, oauth.AuthSecretBasic, oauth.AuthSecretJWT, oauth.AuthPrivateKeyJWT, oauth.AuthNone}
+	authAlgs      = append(key.AssertionAlgs(), key.SecretAlgs()...)
 )

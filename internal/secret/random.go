@@ -50,3 +50,7 @@ func Draw(alphabet string, n int) string {
 	}
 	return string(out)
 }
+
+// MACSecret returns a random client secret that is the key of an HMAC: 64
+// unreserved characters, as many bytes as the longest hash has (RFC 7518 §3.2).
+func MACSecret() string { return Draw(secretAlphabet, 64) }

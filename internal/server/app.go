@@ -87,6 +87,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 	}
 	clients := &client.Service{
 		Store: store, Replays: store, Watch: watch, Now: o.Now, Observe: observe,
+		Sealer:     sealer,
 		Options:    clientOptions(c),
 		RemoteKeys: &key.RemoteKeys{Fetcher: fetcher, Now: o.Now, Observe: observe},
 		Fetch:      document(fetcher),
@@ -98,6 +99,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 	tokens.BeforeSpend = beforeSpend(c, &tokens.Options, fetcher.Roots, metrics)
 	flows := &flow.Service{
 		Store: store, Clients: clients, Tokens: tokens, Sealer: sealer, Now: o.Now, Observe: observe,
+		Keys: keys, Documents: &key.Documents{Fetcher: fetcher, Now: o.Now},
 		Options: flowOptions(c),
 	}
 	a := &app{config: c, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, now: o.Now}
@@ -152,7 +154,7 @@ const signingAlg = "RS256"
 // again. The bounds are what the options allow, since the
 // option may have been set to more when the value was made.
 var lives = map[secret.Kind]time.Duration{
-	secret.Code:            48 * time.Hour,
+	secret.Code:            90 * 24 * time.Hour, // a replay is to be noticed long after
 	secret.LoginVerifier:   24 * time.Hour,
 	secret.ConsentVerifier: 24 * time.Hour,
 	secret.LogoutChallenge: 24 * time.Hour,

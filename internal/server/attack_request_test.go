@@ -120,8 +120,6 @@ func TestAttackRefusedBeforeTheLogin(t *testing.T) {
 		{"response_type none, not registered", c, "unsupported_response_type", []string{"response_type", "none"}},
 		{"response_type unknown", c, "unsupported_response_type", []string{"response_type", "code evil"}},
 		{"response_mode unknown", c, "invalid_request", []string{"response_mode", "jwt"}},
-		{"request object", c, "request_not_supported", []string{"request", "x.y.z"}},
-		{"request_uri", c, "request_uri_not_supported", []string{"request_uri", "http://169.254.169.254/"}},
 		{"registration", c, "registration_not_supported", []string{"registration", "{}"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

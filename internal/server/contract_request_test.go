@@ -8,7 +8,7 @@ import (
 	"hydra/internal/key"
 )
 
-// Contract cases 139 to 157: authorization requests that lead nowhere, and
+// Contract cases 139 to 152: authorization requests that lead nowhere, and
 // where their errors are told. What is not built yet is refused with the
 // registered code (docs/divergences.md §6).
 
@@ -108,10 +108,5 @@ func TestContractRequests(t *testing.T) {
 	})
 	t.Run("case 152 registration", func(t *testing.T) {
 		refused(t, "registration_not_supported", "registration", "{}")
-	})
-	t.Run("cases 153 to 157 request objects: not here yet", func(t *testing.T) {
-		refused(t, "request_not_supported", "request", "e30.e30.", "scope", "openid")
-		refused(t, "request_uri_not_supported", "request_uri", "https://app.test/request", "scope", "openid")
-		refused(t, "request_not_supported", "request", "e30.e30.", "request_uri", "https://app.test/request", "scope", "openid")
 	})
 }

@@ -88,6 +88,7 @@ func flowOptions(c *config.Config) flow.Options {
 		MinNonce:          c.OAuth2.MinStateNonceLength,
 		PKCEForAll:        c.OAuth2.PKCEEnforced,
 		PKCEForPublic:     c.OAuth2.PKCEEnforcedPublic,
+		RequestObjects:    flow.RequestObjects{RefuseUnsigned: !c.OIDC.UnsignedRequestObjects, VerifyHash: c.OIDC.VerifyRequestHash},
 		InsecureRedirects: c.Dev,
 		MaxSealedChars:    c.Flow.MaxSealedChars,
 	}
@@ -140,7 +141,8 @@ func publicOptions(c *config.Config) public.Options {
 			Device: c.WebFinger.DeviceURL,
 		},
 		Claims: c.WebFinger.SupportedClaims, Scopes: c.WebFinger.SupportedScopes, SubjectTypes: c.OIDC.SubjectTypes,
-		JWKSSets: sets,
+		JWKSSets: sets, EncryptionSet: flow.RequestObjectSet,
+		SignedRequestsOnly: !c.OIDC.UnsignedRequestObjects,
 		// Half of the time that a key is announced, so that whoever asked just
 		// before asks again in time.
 		JWKSMaxAge: c.Keys.AnnounceFor / 2,

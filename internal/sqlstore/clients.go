@@ -14,11 +14,12 @@ import (
 
 const (
 	clientColumns = `c.uid, c.client_id, c.epoch, c.version, c.registration_generation, c.created_at, c.updated_at, c.expires_at, c.data`
-	secretColumns = `k.id, k.hash, k.created_at, k.expires_at`
+	secretColumns = `k.id, k.hash, k.created_at, k.expires_at, p.sealed`
 	clientState   = `c.client_id, c.epoch, c.version`
 
 	selectClient = `SELECT ` + clientColumns + `, ` + secretColumns + `
 		FROM clients c LEFT JOIN client_secrets k ON k.client_uid = c.uid
+		LEFT JOIN client_secret_copies p ON p.client_uid = k.client_uid AND p.id = k.id
 		WHERE c.client_id = ? ORDER BY k.created_at, k.id`
 	insertClient = `
 		INSERT INTO clients (uid, client_id, owner_key, name_key, epoch, version, registration_generation, created_at, updated_at, expires_at, op_id, data)
@@ -35,6 +36,8 @@ const (
 	selectDeleted      = `SELECT uid FROM deleted_clients WHERE uid = ?`
 	insertClientSecret = `INSERT INTO client_secrets (client_uid, id, hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?)`
 	deleteClientSecret = `DELETE FROM client_secrets WHERE client_uid = ?`
+	insertSecretCopy   = `INSERT INTO client_secret_copies (client_uid, id, sealed) VALUES (?, ?, ?)`
+	deleteSecretCopies = `DELETE FROM client_secret_copies WHERE client_uid = ?`
 )
 
 // Client returns the client with the public id and its secrets, oldest first,
@@ -49,7 +52,7 @@ func (s *Store) Client(ctx context.Context, id string) (*oauth.Client, []oauth.C
 	}
 	rows, err := all(ctx, s, func(r *sql.Rows, v *row) error {
 		k := &v.secret
-		return scanClient(r, &v.client, idInto{&k.ID}, textInto{&k.Hash}, timeInto{&k.CreatedAt}, timeInto{&k.ExpiresAt})
+		return scanClient(r, &v.client, idInto{&k.ID}, textInto{&k.Hash}, timeInto{&k.CreatedAt}, timeInto{&k.ExpiresAt}, &k.Sealed)
 	}, selectClient, text(id))
 	switch {
 	case err != nil:
@@ -146,11 +149,21 @@ func (s *Store) AddClient(ctx context.Context, c *oauth.Client, secrets []oauth.
 func (s *Store) addSecrets(ctx context.Context, uid oauth.ID, secrets []oauth.ClientSecret) error {
 	for _, k := range secrets {
 		err := s.change(ctx, insertClientSecret, uid[:], k.ID[:], text(k.Hash), due(k.CreatedAt), due(k.ExpiresAt))
+		if err == nil && k.Sealed != nil {
+			err = s.change(ctx, insertSecretCopy, uid[:], k.ID[:], k.Sealed)
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *Store) dropSecrets(ctx context.Context, uid oauth.ID) error {
+	if err := s.change(ctx, deleteClientSecret, uid[:]); err != nil {
+		return err
+	}
+	return s.change(ctx, deleteSecretCopies, uid[:])
 }
 
 // UpdateClient replaces a client where uid and version are those of c, and
@@ -178,7 +191,7 @@ func (s *Store) UpdateClient(ctx context.Context, c *oauth.Client, secrets []oau
 			return oauth.ErrUsed
 		}
 		if secrets != nil {
-			if err := t.change(ctx, deleteClientSecret, c.UID[:]); err != nil {
+			if err := t.dropSecrets(ctx, c.UID); err != nil {
 				return err
 			}
 			if err := t.addSecrets(ctx, c.UID, secrets); err != nil {
@@ -217,7 +230,7 @@ func (s *Store) DeleteClient(ctx context.Context, id string, at time.Time) error
 		if out.rows == 0 {
 			return oauth.ErrNotFound
 		}
-		if err := t.change(ctx, deleteClientSecret, uid[:]); err != nil {
+		if err := t.dropSecrets(ctx, *uid); err != nil {
 			return err
 		}
 		if err := t.change(ctx, deleteLogoutClient, uid[:]); err != nil {

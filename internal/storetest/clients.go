@@ -40,7 +40,7 @@ func fullClient() (*oauth.Client, []oauth.ClientSecret) {
 	}
 	secrets := []oauth.ClientSecret{
 		{ID: newID(), ClientUID: uid, Hash: "$old$", CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)},
-		{ID: newID(), ClientUID: uid, Hash: "$new$", CreatedAt: noon.Add(time.Second), ExpiresAt: oauth.Never},
+		{ID: newID(), ClientUID: uid, Hash: "$new$", Sealed: []byte{0, 1, 255}, CreatedAt: noon.Add(time.Second), ExpiresAt: oauth.Never},
 	}
 	return c, secrets
 }

@@ -92,9 +92,31 @@ func (s *Service) openCode(ctx context.Context, r request) (codePayload, error) 
 		return codePayload{}, oauth.InvalidGrant.Hint("The authorization code is unknown.").Because(err)
 	}
 	if oauth.Past(time.UnixMicro(code.Expires), r.now) {
-		return codePayload{}, oauth.InvalidGrant.Hint("The authorization code has expired.")
+		return codePayload{}, s.expiredCode(ctx, r, code)
 	}
 	return code, nil
+}
+
+// expiredCode answers a genuine code after its time. If it has been used, this
+// is a replay like any other (RFC 6749 §4.1.2 names no end), and what it
+// bought is taken back; but only for its own client, and only if that has
+// authenticated: a code leaks more easily the older it gets, and nobody else
+// who found one shall end a Grant, nor cost a statement.
+func (s *Service) expiredCode(ctx context.Context, r request, code codePayload) error {
+	expired := oauth.InvalidGrant.Hint("The authorization code has expired.")
+	if r.client.IsPublic() {
+		return expired
+	}
+	row, err := s.Store.Grant(ctx, code.Seed.GrantID())
+	switch {
+	case errors.Is(err, oauth.ErrNotFound):
+		return expired
+	case err != nil:
+		return err
+	case row.ClientUID != r.client.UID || row.CodeUsedAt.IsZero():
+		return expired
+	}
+	return s.replayedCode(ctx, r, row)
 }
 
 // checkCode decides by the row alone whether the client may have the code.

@@ -43,6 +43,34 @@ func TestCodeExchange(t *testing.T) {
 	}
 }
 
+// A used code that comes back after its lifetime ends what it bought (RFC 6749
+// §4.1.2). Attack: nobody but its own client, authenticated, can do that.
+func TestExpiredCodeReplay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.New(t))
+	c, other := w.addClient("app", nil), w.addClient("other", nil)
+	public := w.addClient("public", func(c *oauth.Client) { c.AuthMethod = oauth.AuthNone })
+	seed, code := w.grantOf(c, nil)
+	tokens := w.exchange(c, codeForm(code))
+	_, unused := w.grantOf(c, nil)
+	publicSeed, publicCode := w.grantOf(public, nil)
+	w.exchange(public, codeForm(publicCode))
+	w.wait(50 * time.Minute)
+	w.refuse(other, codeForm(code), oauth.InvalidGrant)
+	w.refuse(c, codeForm(unused), oauth.InvalidGrant)
+	if !w.active(tokens.AccessToken) {
+		t.Fatal("another client's replay ended the tokens")
+	}
+	w.refuse(c, codeForm(code), oauth.InvalidGrant)
+	if g := w.grant(seed); w.active(tokens.AccessToken) || g.EndReason != oauth.EndedByReplay || !w.happened("code_replayed") {
+		t.Errorf("the tokens are alive, end reason %d", g.EndReason)
+	}
+	w.refuse(public, codeForm(publicCode), oauth.InvalidGrant)
+	if g := w.grant(publicSeed); !g.EndedAt.IsZero() {
+		t.Error("whoever finds an old code of a public client can end its Grant")
+	}
+}
+
 func TestCodeExchangePaysOnlyWhatWasGranted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.New(t))
