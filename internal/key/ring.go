@@ -34,7 +34,12 @@ type RingStore interface {
 //
 // A rotated-in key is announced first, so that every node knows it before
 // anybody seals with it, and opens until nothing that it sealed can live.
-// Keys that seal rows and make look-up hashes are never rotated.
+// Refresh tokens and the like outlive a backup, so the key that follows theirs
+// is announced a whole period ahead: a backup then has every key that sealed
+// such a value until a period later.
+//
+// Keys that seal rows follow each other by command alone (RotateRows), those
+// that make look-up hashes never.
 type Ring struct {
 	Store  RingStore
 	System *secret.System
@@ -54,6 +59,8 @@ type Ring struct {
 	mu   sync.Mutex // one load at a time
 	seen int64      // version of the loaded ring
 	keys map[uint32]secret.DataKey
+
+	rewrapped int
 }
 
 const (
@@ -199,6 +206,7 @@ func (r *Ring) load(ctx context.Context, rewrap bool) ([]oauth.SealKey, error) {
 				if err := r.rewrap(ctx, row, plain); err != nil {
 					return nil, err
 				}
+				r.rewrapped++
 			}
 		}
 		key.KID, key.Kind = row.KID, kindOf(row)

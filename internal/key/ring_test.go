@@ -280,13 +280,14 @@ func TestRingRotates(t *testing.T) {
 		wait                       time.Duration
 		announced, active, retired [3]int // of code, access and refresh
 	}{
-		{"young", 7*day - 1, [3]int{0, 0, 0}, [3]int{1, 1, 1}, [3]int{0, 0, 0}},
+		// The key that follows that of refresh tokens is there a period ahead.
+		{"young", 7*day - 1, [3]int{0, 0, 1}, [3]int{1, 1, 1}, [3]int{0, 0, 0}},
 		{"announced", 1, [3]int{1, 1, 1}, [3]int{1, 1, 1}, [3]int{0, 0, 0}},
-		{"still announced", 10*time.Minute - 1, [3]int{1, 1, 1}, [3]int{1, 1, 1}, [3]int{0, 0, 0}},
-		{"the old one retired", 1, [3]int{0, 0, 0}, [3]int{1, 1, 1}, [3]int{1, 1, 1}},
-		{"codes may still live", time.Hour + 10*time.Minute - 1, [3]int{0, 0, 0}, [3]int{1, 1, 1}, [3]int{1, 1, 1}},
-		{"codes are dead", 1, [3]int{0, 0, 0}, [3]int{1, 1, 1}, [3]int{0, 1, 1}},
-		{"access tokens are dead", 3 * day, [3]int{0, 0, 0}, [3]int{1, 1, 1}, [3]int{0, 0, 1}},
+		{"still announced", 10*time.Minute - 1, [3]int{1, 1, 1}, [3]int{1, 1, 1}, [3]int{0, 0, 1}},
+		{"the old one retired", 1, [3]int{0, 0, 1}, [3]int{1, 1, 1}, [3]int{1, 1, 1}},
+		{"codes may still live", time.Hour + 10*time.Minute - 1, [3]int{0, 0, 1}, [3]int{1, 1, 1}, [3]int{1, 1, 1}},
+		{"codes are dead", 1, [3]int{0, 0, 1}, [3]int{1, 1, 1}, [3]int{0, 1, 1}},
+		{"access tokens are dead", 3 * day, [3]int{0, 0, 1}, [3]int{1, 1, 1}, [3]int{0, 0, 1}},
 	}
 	for _, step := range steps {
 		c.add(step.wait)

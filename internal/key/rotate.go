@@ -73,9 +73,15 @@ func (r *Ring) Drop(ctx context.Context, k secret.Kind) error {
 	return r.change(ctx, []oauth.SealKey{row}, dead)
 }
 
-// rotates reports whether keys of the kind are ever replaced. Rows would have
-// to be sealed anew, and hashes could not be found any more.
+// rotates reports whether keys of the kind are replaced on a schedule. Rows
+// have to be sealed anew (Reseal), and hashes could not be found any more.
 func rotates(k secret.Kind) bool { return k != secret.Row && k != secret.Index }
+
+// outlives reports whether values of the kind are kept by clients and browsers
+// for so long that a restored backup must open those made after it.
+func outlives(k secret.Kind) bool {
+	return k == secret.Refresh || k == secret.Registration || k == secret.SessionCookie
+}
 
 // ofKind returns the keys of a kind, newest first.
 func ofKind(rows []oauth.SealKey, k secret.Kind) []oauth.SealKey {
@@ -94,13 +100,24 @@ func ofKind(rows []oauth.SealKey, k secret.Kind) []oauth.SealKey {
 // next returns the key that follows the newest one, if it is time.
 func (r *Ring) next(keys []oauth.SealKey, now time.Time) ([]oauth.SealKey, error) {
 	every := cmp.Or(r.RotateEvery, rotateEvery)
-	if every < 0 || now.Before(keys[0].ActiveFrom.Add(every)) {
+	active := now.Add(cmp.Or(r.AnnounceFor, ringAnnounce))
+	switch due := keys[0].ActiveFrom.Add(every); {
+	case every < 0:
+		return nil, nil
+	case outlives(kindOf(keys[0])):
+		if now.Before(keys[0].ActiveFrom) {
+			return nil, nil // it is there already
+		}
+		if due.After(active) {
+			active = due
+		}
+	case now.Before(due):
 		return nil, nil
 	}
 	// The slot depends on the key that is followed, so that of two nodes that
 	// rotate at once one wins.
 	slot := digest("after", fmt.Sprintf("%d/%08x", keys[0].Kind, keys[0].KID))
-	row, err := r.row(kindOf(keys[0]), slot, now, now.Add(cmp.Or(r.AnnounceFor, ringAnnounce)))
+	row, err := r.row(kindOf(keys[0]), slot, now, active)
 	return []oauth.SealKey{row}, err
 }
 

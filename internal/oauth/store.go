@@ -32,6 +32,7 @@ type Store interface {
 	Leases
 	Settings
 	Purger
+	Sealed
 
 	// Tx runs f in one transaction. It may run f more than once, so f touches
 	// nothing but the store it is given. An error from f rolls back.

@@ -81,3 +81,11 @@ func (s *Sealer) Index(purpose string, parts ...string) [16]byte {
 	mac.Write(appendParts(nil, parts...))
 	return [16]byte(mac.Sum(nil)[:16])
 }
+
+// RowKID tells which key sealed a column; false for what SealRow did not make.
+func RowKID(blob []byte) (kid uint32, ok bool) {
+	if len(blob) < 1+headSize+chacha20poly1305.Overhead || blob[0] != sealVersion {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(blob[1:]), true
+}

@@ -111,6 +111,19 @@ func writes(ctx context.Context, s *sqlstore.Store) []write {
 			g.RevokedAt, g.EndedAt = noon, noon
 			return s.RejectGrant(ctx, g, oauth.ID{4})
 		}, row(13, func(g *oauth.GrantRow) bool { return g.Dead() })},
+		{"ReplaceSealed", func() error {
+			return s.AddRequest(ctx, &oauth.StoredRequest{ID: oauth.ID{41}, Data: []byte("old"), ExpiresAt: oauth.Never})
+		}, func() error {
+			id := oauth.ID{41}
+			done, err := s.ReplaceSealed(ctx, oauth.SealedRequests, "data", id[:], []byte("old"), []byte("new"))
+			return expect("the replacement", done, true, err)
+		}, func() error {
+			r, err := s.Request(ctx, oauth.ID{41})
+			if err != nil {
+				return err
+			}
+			return expect("the data", string(r.Data), "new", nil)
+		}},
 		{"AddDevice", none, func() error {
 			return s.AddDevice(ctx, &oauth.Device{ID: oauth.ID{31}, ClientUID: client.UID, UserCode: oauth.ID{32}, ExpiresAt: oauth.Never, OpID: oauth.ID{33}})
 		}, func() error { _, err := s.Device(ctx, oauth.ID{32}); return err }},

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(testing.TB) oauth.Store) {
 		{"Small", smallChecks},
 		{"TrustedIssuers", trustChecks},
 		{"Purge", purgeChecks},
+		{"Sealed", sealedChecks},
 		{"Tx", txChecks},
 		{"Values", valueChecks},
 	} {
