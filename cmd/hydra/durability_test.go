@@ -46,14 +46,18 @@ func newProcess(t *testing.T) *process {
 
 func (p *process) data() string { return p.home + "/data" }
 
+func (p *process) environ() []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + p.home, "PUBLIC_HOST=127.0.0.1", "PUBLIC_PORT=" + port(p.public), "ADMIN_PORT=" + port(p.admin),
+		"URLS_SELF_ISSUER=" + p.public, "URLS_LOGIN=http://login.example/", "URLS_CONSENT=http://consent.example/", "LOG_LEVEL=warn",
+	}
+}
+
 func (p *process) start() {
 	p.t.Helper()
 	p.cmd = exec.Command("hydra", "serve", "all", "--dangerous-force-http", "--data-dir", p.data())
 	p.cmd.Dir = p.home
-	p.cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + p.home, "PUBLIC_HOST=127.0.0.1", "PUBLIC_PORT=" + port(p.public), "ADMIN_PORT=" + port(p.admin),
-		"URLS_SELF_ISSUER=" + p.public, "URLS_LOGIN=http://login.example/", "URLS_CONSENT=http://consent.example/", "LOG_LEVEL=warn",
-	}
+	p.cmd.Env = p.environ()
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)

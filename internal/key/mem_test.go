@@ -41,6 +41,14 @@ func (m *memStore) Versions(context.Context) (oauth.VersionSet, error) {
 	return m.versions, err
 }
 
+func (m *memStore) SealedRows(context.Context, oauth.SealedTable, []byte, int) ([]oauth.SealedRow, error) {
+	return nil, m.down
+}
+
+func (m *memStore) ReplaceSealed(context.Context, oauth.SealedTable, string, []byte, []byte, []byte) (bool, error) {
+	return false, m.down
+}
+
 func (m *memStore) KeySet(_ context.Context, set string) ([]oauth.KeyRow, error) {
 	end, err := m.begin()
 	defer end()

@@ -222,3 +222,63 @@ func TestBackupHasTheKeysOfAPeriodAhead(t *testing.T) {
 		}
 	}
 }
+
+// Of a backup that was restored in part, without the ring, nothing is served:
+// a new ring is never made beside what another one has sealed.
+func TestNoNewRingBesideSealedRows(t *testing.T) {
+	t.Parallel()
+	store, c := storetest.New(t), newClock()
+	r, s := node(t, store, c)
+	mustStart(t, r)
+	fillSealed(t, r, s, store, 1)
+	seal, err := store.SealKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, ring := range map[string]*partOf{
+		"the whole ring is gone":               {Store: store},
+		"the ring is that of another database": {Store: store, keys: foreign(t, c)},
+	} {
+		next, _ := node(t, ring, c)
+		if err := next.Start(t.Context()); !errors.Is(err, ErrForeignRing) {
+			t.Errorf("%s: Start() = %v", name, err)
+		}
+		if ring.added > 0 {
+			t.Errorf("%s: %d keys were made", name, ring.added)
+		}
+	}
+	// Only the canary is gone: the ring is proven by what it sealed.
+	next, _ := node(t, &partOf{Store: store, keys: seal}, c)
+	mustStart(t, next)
+}
+
+// partOf is a store of which settings and, perhaps, the ring were lost.
+type partOf struct {
+	oauth.Store
+	keys  []oauth.SealKey
+	added int
+}
+
+func (p *partOf) Setting(context.Context, string) ([]byte, error)  { return nil, oauth.ErrNotFound }
+func (p *partOf) AddSetting(context.Context, string, []byte) error { return nil }
+func (p *partOf) SealKeys(context.Context) ([]oauth.SealKey, error) {
+	return p.keys, nil
+}
+
+func (p *partOf) AddSealKeys(context.Context, []oauth.SealKey) error {
+	p.added++
+	return nil
+}
+
+// foreign returns the ring of another database.
+func foreign(t *testing.T, c *clock) []oauth.SealKey {
+	t.Helper()
+	store := storetest.New(t)
+	r, _ := node(t, store, c)
+	mustStart(t, r)
+	keys, err := store.SealKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}

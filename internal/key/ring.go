@@ -26,6 +26,7 @@ var (
 type RingStore interface {
 	oauth.SealKeys
 	oauth.Settings
+	oauth.Sealed
 }
 
 // Ring holds the data keys of all kinds: it makes those that are missing,
@@ -80,10 +81,22 @@ func (r *Ring) Start(ctx context.Context) error {
 		return err
 	}
 	fresh := err != nil
-	if err := r.create(ctx, fresh); err != nil {
+	var found []uint32
+	if fresh {
+		// Likewise: rows are sealed only after there was a ring to seal them with.
+		if found, err = r.evidence(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.create(ctx, fresh && len(found) == 0); err != nil {
 		return err
 	}
 	if fresh {
+		for _, kid := range found {
+			if key, ok := r.keys[kid]; !ok || key.Kind != secret.Row {
+				return ErrForeignRing
+			}
+		}
 		if canary, err = r.plantCanary(ctx); err != nil {
 			return err
 		}
@@ -133,6 +146,29 @@ func (r *Ring) create(ctx context.Context, fresh bool) error {
 		}
 	}
 	return errors.New("key: other nodes keep changing the key ring")
+}
+
+// evidence returns the keys that sealed a few of the columns that are there,
+// where nothing else tells whether the ring is theirs: with the tables of a
+// backup that was restored in part, a new ring must not be made beside them.
+func (r *Ring) evidence(ctx context.Context) (kids []uint32, err error) {
+	for _, table := range oauth.SealedTables() {
+		if table == oauth.SealedSettings {
+			continue // the canary is not there
+		}
+		rows, err := r.Store.SealedRows(ctx, table, nil, 1)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			for _, c := range row.Columns {
+				if kid, ok := secret.RowKID(c.Data); ok {
+					kids = append(kids, kid)
+				}
+			}
+		}
+	}
+	return kids, nil
 }
 
 // plantCanary stores a text that only this ring opens.
