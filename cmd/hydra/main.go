@@ -77,8 +77,13 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err, exitUsage} })
 	root.AddGroup(&cobra.Group{ID: serverGroup, Title: "The server and its database:"}, &cobra.Group{ID: remoteGroup, Title: "Clients of a running server:"})
 	root.AddCommand(verbs()...)
+	root.PersistentFlags().Bool("skip-tls-verify", false, "")
+	if err := root.PersistentFlags().MarkHidden("skip-tls-verify"); err != nil {
+		panic(err) // the flag was defined one line above
+	}
 	root.AddCommand(secretsCommand(), keysCommand())
 	root.AddCommand(janitorCommand(), serveCommand(), migrateCommand(), configCommand(), versionCommand(), adminTokenCommand())
+	addEarlier(root)
 	return root
 }
 

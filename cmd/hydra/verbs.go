@@ -11,14 +11,15 @@ func verbs() []*cobra.Command {
 		cmd.AddCommand(what...)
 		return cmd
 	}
-	list := verb("list", "List clients.", listClientsCommand())
+	list := verb("list", "List clients and trusted issuers.", listClientsCommand(), listTrustCommand())
 	list.Aliases = []string{"ls"}
 	return []*cobra.Command{
-		verb("create", "Create clients and keys.", createClientCommand(), createKeysCommand()),
-		verb("get", "Show clients and keys.", getClientCommand(), getKeysCommand()),
+		verb("create", "Create clients, keys and trusted issuers.", createClientCommand(), createKeysCommand(), createTrustCommand()),
+		verb("get", "Show clients, keys and trusted issuers.", getClientCommand(), getKeysCommand(), getTrustCommand()),
 		list,
 		verb("update", "Change clients.", updateClientCommand()),
-		verb("delete", "Delete clients, keys and access tokens.", deleteClientCommand(), deleteKeysCommand(), deleteAccessTokensCommand()),
+		verb("delete", "Delete clients, keys, access tokens and trusted issuers.", deleteClientCommand(), deleteKeysCommand(), deleteAccessTokensCommand(), deleteTrustCommand()),
+		verb("import", "Put clients and keys from files into the server.", importClientsCommand(), importKeysCommand()),
 		verb("introspect", "Look at tokens.", introspectCommand()),
 		verb("revoke", "End tokens.", revokeCommand()),
 		verb("perform", "Get tokens, as an application would.", signInCommand(), clientCredentialsCommand(), deviceCommand()),

@@ -27,6 +27,19 @@ func (k JWK) Text(member string) string {
 	return s
 }
 
+// Fits reports whether an algorithm (RFC 7518 §3.1, §4.1) goes with the key.
+func (k JWK) Fits(alg string) bool {
+	for _, prefix := range map[string][]string{
+		"RSA": {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "RSA"}, "OKP": {"EdDSA", "Ed25519", "ECDH"}, "oct": {"HS", "A", "dir"},
+		"EC": {map[string]string{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}[k.Text("crv")], "ECDH"},
+	}[k.Text("kty")] {
+		if prefix != "" && strings.HasPrefix(alg, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // maxFileKeys bounds what one file holds.
 const maxFileKeys = 1000
 

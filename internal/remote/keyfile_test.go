@@ -133,3 +133,19 @@ func FuzzKeys(f *testing.F) {
 		}
 	})
 }
+
+func TestFits(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		kty, crv, alg string
+		want          bool
+	}{
+		{"RSA", "", "PS384", true}, {"RSA", "", "RSA-OAEP-256", true}, {"RSA", "", "ES256", false}, {"RSA", "", "HS256", false},
+		{"EC", "P-256", "ES256", true}, {"EC", "P-256", "ES384", false}, {"EC", "P-521", "ECDH-ES", true}, {"EC", "X", "", false},
+		{"OKP", "Ed25519", "EdDSA", true}, {"OKP", "Ed25519", "RS256", false}, {"oct", "", "HS256", true}, {"new", "", "RS256", false},
+	} {
+		if got := (JWK{"kty": test.kty, "crv": test.crv}).Fits(test.alg); got != test.want {
+			t.Errorf("%s %s with %s: %t", test.kty, test.crv, test.alg, got)
+		}
+	}
+}
