@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"hydra/internal/oauth"
 )
@@ -16,6 +17,7 @@ type Hook struct {
 	AuthIn    string       // "header" or "cookie"
 	AuthName  string       // of the header or cookie; empty: the call carries no key
 	AuthValue oauth.Secret
+	Timeout   time.Duration // of a whole call
 }
 
 // hookOptions are the options of the two hooks. In a file each is either a URL
@@ -31,9 +33,14 @@ func hook(key, when string, at func(*Config) *Hook) []option {
 		{
 			Key: key + ".url", Was: []string{key}, Secret: true,
 			Doc: "URL of a service that is asked by POST " + when + ". It answers 200 with `{\"session\": {\"access_token\": {…}, \"id_token\": {…}}}` to replace the claims of this and later tokens, " +
-				"204 to change nothing, 403 to refuse with `access_denied`. Anything else, more than 1 MiB and more than 10 seconds are a `server_error`, whose reason is in the log. " +
+				"204 to change nothing, 403 to refuse with `access_denied`. Anything else, more than 1 MiB and more time than `timeout` are a `server_error`, whose reason is in the log. " +
 				"The service may be in a private network, and may be asked twice for one answer. `" + name + ": <URL>` says the same.",
 			Allowed: webAllowed, bind: func(c *Config) any { return &at(c).URL }, check: hookAddress,
+		},
+		{
+			Key: key + ".timeout", Default: "10s", Doc: "How long one call may take, the wait for a free place included. At most 64 calls are under way on each node, so a service " +
+				"that does not answer holds up 64 requests in this time and no more.",
+			Allowed: "a duration from 100ms to 1m", bind: func(c *Config) any { return &at(c).Timeout }, check: lasting(100*time.Millisecond, time.Minute),
 		},
 		{
 			Key: key + ".auth.type", Doc: "How calls of `" + key + ".url` prove where they come from. Empty: not at all.",

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"hydra/internal/oauth"
 )
@@ -32,6 +33,7 @@ func TestHookOptions(t *testing.T) {
 		"a URL":        {"oauth2:\n  token_hook: http://10.0.0.1:8080/hook\n", nil, Hook{URL: "http://10.0.0.1:8080/hook", AuthIn: "header"}},
 		"a variable":   {"", []string{"OAUTH2_TOKEN_HOOK=https://hook.test/"}, Hook{URL: "https://hook.test/", AuthIn: "header"}},
 		"a URL member": {"oauth2:\n  token_hook:\n    url: https://hook.test/\n", nil, Hook{URL: "https://hook.test/", AuthIn: "header"}},
+		"a timeout":    {"oauth2:\n  token_hook:\n    url: https://hook.test/\n    timeout: 1m\n", nil, Hook{URL: "https://hook.test/", AuthIn: "header", Timeout: time.Minute}},
 		"an object": {"oauth2:\n  token_hook:\n    url: https://hook.test/a?key=b\n    auth:\n      type: api_key\n      config:\n        in: cookie\n        name: session\n        value: s3cret\n",
 			nil, object},
 		"an object of JSON": {`{"oauth2":{"token_hook":{"url":"https://hook.test/a?key=b","auth":{"type":"api_key","config":{"in":"cookie","name":"session","value":"s3cret"}}}}}`,
@@ -45,6 +47,9 @@ func TestHookOptions(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
+		}
+		if test.want.Timeout == 0 {
+			test.want.Timeout = 10 * time.Second
 		}
 		if c.OAuth2.TokenHook != test.want {
 			t.Errorf("%s: %+v, want %+v", name, c.OAuth2.TokenHook, test.want)
@@ -73,6 +78,8 @@ func TestHookOptionsRefused(t *testing.T) {
 		"no URL":              {"OAUTH2_TOKEN_HOOK=s3cret"},
 		"another scheme":      {"OAUTH2_TOKEN_HOOK=file:///s3cret"},
 		"user information":    {"OAUTH2_TOKEN_HOOK=https://user:s3cret@hook.test/"},
+		"no time":             {url, "OAUTH2_TOKEN_HOOK_TIMEOUT=0s"},
+		"too much time":       {url, "OAUTH2_TOKEN_HOOK_TIMEOUT=61s"},
 		"a fragment":          {"OAUTH2_TOKEN_HOOK=https://hook.test/#s3cret"},
 		"no host":             {"OAUTH2_TOKEN_HOOK=https://:80/s3cret"},
 		"auth without URL":    {"OAUTH2_TOKEN_HOOK_AUTH_TYPE=api_key", "OAUTH2_TOKEN_HOOK_AUTH_CONFIG_NAME=X-Key", "OAUTH2_TOKEN_HOOK_AUTH_CONFIG_VALUE=s3cret"},

@@ -255,7 +255,7 @@ func withPages(c *config.Config, pages, api http.Handler) http.Handler {
 type metrics struct {
 	http    *web.Metrics
 	events  *prometheus.CounterVec
-	hooks   *prometheus.CounterVec
+	hooks   hookMetrics
 	handler http.Handler
 }
 
@@ -270,7 +270,7 @@ func newMetrics(o Options) *metrics {
 		events:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hydra_events_total", Help: "Events that an operator may want to see, such as replays and revocations."}, []string{"event"}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}),
 	}
-	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hydra_token_hooks_total", Help: "Calls of token hooks, by hook and by how they ended."}, []string{"hook", "outcome"})
-	labelled.MustRegister(m.events, m.hooks)
+	m.hooks = newHookMetrics(labelled)
+	labelled.MustRegister(m.events)
 	return m
 }

@@ -42,7 +42,7 @@ func TestContractOpenIDPrompts(t *testing.T) {
 		if out["refresh_token"] == nil {
 			t.Error("no refresh token")
 		}
-		equal(t, "aud", w.introspect(t, out["access_token"])["aud"], nil)
+		equal(t, "aud", w.introspect(t, out["access_token"])["aud"], []string{})
 	})
 	t.Run("case 107 prompt=none without a session", func(t *testing.T) {
 		w.browser().open(t, w.authURL(c, "scope", "openid", "prompt", "none")).refused(t, "login_required")

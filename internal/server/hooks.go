@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/x509"
 	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"hydra/internal/config"
 	"hydra/internal/key"
@@ -14,9 +17,9 @@ import (
 func beforeSpend(c *config.Config, o *token.Options, roots *x509.CertPool, m *metrics) func(context.Context, *token.Payout) error {
 	h := &token.Hooks{
 		Options: o,
-		Token:   hookCall(c.OAuth2.TokenHook, roots),
-		Refresh: hookCall(c.OAuth2.RefreshTokenHook, roots),
-		Count:   func(hook, outcome string) { m.hooks.WithLabelValues(hook, outcome).Inc() },
+		Token:   hookCall(c.OAuth2.TokenHook, roots, m.hookCalls("token_hook")),
+		Refresh: hookCall(c.OAuth2.RefreshTokenHook, roots, m.hookCalls("refresh_token_hook")),
+		Count:   func(hook, outcome string) { m.hooks.total.WithLabelValues(hook, outcome).Inc() },
 	}
 	if h.Token == nil && h.Refresh == nil {
 		return nil
@@ -25,11 +28,11 @@ func beforeSpend(c *config.Config, o *token.Options, roots *x509.CertPool, m *me
 }
 
 // hookCall is nil for a hook that is not configured.
-func hookCall(h config.Hook, roots *x509.CertPool) token.HookCall {
+func hookCall(h config.Hook, roots *x509.CertPool, watched func(token.HookCall) token.HookCall) token.HookCall {
 	if h.URL == "" {
 		return nil
 	}
-	p := &key.Poster{URL: string(h.URL), Header: http.Header{}, Roots: roots}
+	p := &key.Poster{URL: string(h.URL), Header: http.Header{}, Roots: roots, Time: h.Timeout}
 	switch {
 	case h.AuthName == "":
 	case h.AuthIn == "cookie":
@@ -37,5 +40,46 @@ func hookCall(h config.Hook, roots *x509.CertPool) token.HookCall {
 	default:
 		p.Header.Set(h.AuthName, string(h.AuthValue))
 	}
-	return p.Post
+	return watched(p.Post)
+}
+
+// hookMetrics tell how a hook does: hydra_token_hooks_total by outcome, and
+// how long calls take and how many are under way, waiting ones included.
+type hookMetrics struct {
+	total     *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	underWay  *prometheus.GaugeVec
+}
+
+func newHookMetrics(reg prometheus.Registerer) hookMetrics {
+	m := hookMetrics{
+		total: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hydra_token_hooks_total", Help: "Calls of token hooks, by hook and by how they ended.",
+		}, []string{"hook", "outcome"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "hydra_token_hook_duration_seconds", Help: "Time that calls of token hooks took, the wait for a free place included.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"hook"}),
+		underWay: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "hydra_token_hooks_in_flight", Help: "Calls of token hooks that are under way or wait for a free place.",
+		}, []string{"hook"}),
+	}
+	reg.MustRegister(m.total, m.durations, m.underWay)
+	return m
+}
+
+// hookCalls watches the calls of a hook.
+func (m *metrics) hookCalls(hook string) func(token.HookCall) token.HookCall {
+	return func(call token.HookCall) token.HookCall {
+		took, running := m.hooks.durations.WithLabelValues(hook), m.hooks.underWay.WithLabelValues(hook)
+		return func(ctx context.Context, body []byte) (int, []byte, error) {
+			running.Inc()
+			begun := time.Now()
+			defer func() {
+				running.Dec()
+				took.Observe(time.Since(begun).Seconds())
+			}()
+			return call(ctx, body)
+		}
+	}
 }

@@ -140,3 +140,45 @@ func TestTokenHook(t *testing.T) {
 		}
 	}
 }
+
+// Attack: a hook that takes calls and never answers. It costs the callers
+// their time and nobody else anything.
+func TestTokenHookThatNeverAnswers(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 100)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(hook.Close)
+	r := newRig(t, "OAUTH2_TOKEN_HOOK_URL="+hook.URL, "OAUTH2_TOKEN_HOOK_TIMEOUT=1s")
+	c := r.client(nil)
+	code := r.code(c, sign{})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			a, err := try(t, client, "POST", r.Public+"/oauth2/token", "grant_type=client_credentials", "Content-Type: application/x-www-form-urlencoded", basic(c.id, c.secret))
+			if err != nil || a.Status != 500 || !strings.Contains(a.Body, "server_error") {
+				t.Errorf("the answer is %d %s, %v", a.Status, a.Body, err)
+			}
+		})
+	}
+	for range 20 {
+		<-asked
+	}
+	// Meanwhile everything else goes on.
+	if in := r.introspect("x").fields(); in["active"] != false {
+		t.Errorf("introspection %v", in)
+	}
+	r.code(c, sign{})
+	if metrics := get(t, r.Admin+"/metrics/prometheus").Body; !strings.Contains(metrics, "hydra_token_hooks_in_flight{") {
+		t.Error("no metric of the calls that are under way")
+	}
+	wg.Wait()
+	r.exchange(c, code).is(500, "server_error")
+	metrics := get(t, r.Admin+"/metrics/prometheus").Body
+	if !strings.Contains(metrics, "hydra_token_hook_duration_seconds_count{") || !strings.Contains(metrics, `outcome="failed"`) {
+		t.Error("no metric of the calls that failed")
+	}
+}
