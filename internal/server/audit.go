@@ -42,7 +42,7 @@ var securityEvents = map[string]string{
 // ordinaryEvents are the others: the admin API's change says the same and by
 // whom, or nobody's security is concerned.
 var ordinaryEvents = []string{
-	"consents_revoked", "login_sessions_revoked", "login_session_revoked", "trusted_issuer_added", "trusted_issuer_deleted", "jwks_uri_failed",
+	"consents_revoked", "login_sessions_revoked", "login_session_revoked", "trusted_issuer_added", "trusted_issuer_deleted", "jwks_uri_failed", "request_uri_failed",
 }
 
 // auditor writes the audit log: one line for each event, with the attribute
