@@ -108,12 +108,16 @@ bench: build ## Measure the server under load and print a table (BENCH_FLAGS; ab
 microbench: ## Run the Go benchmarks of single packages.
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-docs: ## Write docs/configuration.md from the table of options.
+docs: ## Write docs/configuration.md, docs/cli.md and docs/man from the program.
 	$(GO) run ./cmd/hydra config docs > docs/configuration.md.new
 	mv docs/configuration.md.new docs/configuration.md
+	$(GO) run ./cmd/hydra docs cli > docs/cli.md.new
+	mv docs/cli.md.new docs/cli.md
+	rm -rf docs/man
+	$(GO) run ./cmd/hydra docs man docs/man
 
 verify: docs ## Fail if a generated file is not what is committed.
-	git diff --exit-code docs/configuration.md
+	git diff --exit-code docs/configuration.md docs/cli.md docs/man
 
 lint: vet ## Run staticcheck (downloads it).
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@latest ./...

@@ -36,6 +36,7 @@ func configCommand() *cobra.Command {
 	cmd := group("config", "Show the configuration.")
 	show := &cobra.Command{
 		Use: "print", Short: "Print the effective configuration and where each value comes from; secrets are redacted.", Args: atMost(0),
+		Example: "  hydra config print -c hydra.yml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd)
 			if err != nil {

@@ -73,7 +73,7 @@ type usageError struct {
 func rootCommand() *cobra.Command {
 	root := group("hydra", "An OAuth 2.0 and OpenID Connect server.")
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err, exitUsage} })
 	root.AddGroup(&cobra.Group{ID: serverGroup, Title: "The server and its database:"}, &cobra.Group{ID: remoteGroup, Title: "Clients of a running server:"})
 	root.AddCommand(verbs()...)
@@ -84,6 +84,12 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(secretsCommand(), keysCommand())
 	root.AddCommand(janitorCommand(), serveCommand(), migrateCommand(), configCommand(), versionCommand(), adminTokenCommand())
 	addEarlier(root)
+	root.AddCommand(docsCommand(), completionCommand())
+	for _, c := range root.Commands() {
+		if c.GroupID == "" && c.Name() != "version" && c.Name() != "completion" && c.IsAvailableCommand() {
+			c.GroupID = serverGroup
+		}
+	}
 	return root
 }
 

@@ -23,9 +23,10 @@ import (
 type wording func(w io.Writer, cmd *cobra.Command, a show.Answer) error
 
 // earlierCommand gives a command its earlier name and answer.
-func earlierCommand(cmd *cobra.Command, use string, op operation, say wording) *cobra.Command {
-	cmd.Short = "Earlier name: " + cmd.Short
+func earlierCommand(cmd *cobra.Command, use, now string, op operation, say wording) *cobra.Command {
+	cmd.Short = "Earlier name of \"hydra " + now + "\"."
 	cmd.Use, cmd.Aliases, cmd.Example = use, nil, ""
+	cmd.Annotations = map[string]string{earlierMark: now}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p, err := printer(cmd)
 		if err != nil {
@@ -55,52 +56,50 @@ func addEarlier(root *cobra.Command) {
 	}
 }
 
-// earlierMark is the annotation of commands with an earlier name.
+// earlierMark is the annotation of commands with an earlier name: what they
+// are called now.
 const earlierMark = "earlier"
 
 func earlierCommands() []*cobra.Command {
 	earlierGroup := func(use, short string, cmds ...*cobra.Command) *cobra.Command {
 		g := group(use, short)
 		g.Hidden, g.GroupID = true, remoteGroup
-		for _, c := range cmds {
-			c.Annotations = map[string]string{earlierMark: "yes"}
-		}
 		g.AddCommand(cmds...)
 		return g
 	}
-	update := earlierCommand(updateClientCommand(), "update <id>", updateClient, sayJSON)
-	importKeysEarlier := earlierCommand(importKeysCommand(), "import <set> <file>...", importKeys, sayKeysImported)
+	update := earlierCommand(updateClientCommand(), "update <id>", "update oauth2-client", updateClient, sayJSON)
+	importKeysEarlier := earlierCommand(importKeysCommand(), "import <set> <file>...", "import jwk", importKeys, sayKeysImported)
 	importKeysEarlier.Args = atLeast(2)
-	importClientsEarlier := earlierCommand(importClientsCommand(), "import <file>...", importClients, sayClientsImported)
+	importClientsEarlier := earlierCommand(importClientsCommand(), "import <file>...", "import oauth2-client", importClients, sayClientsImported)
 	importClientsEarlier.Args = atLeast(1)
-	clientToken := earlierCommand(clientCredentialsCommand(), "client", clientCredentials, sayAccessToken)
+	clientToken := earlierCommand(clientCredentialsCommand(), "client", "perform client-credentials", clientCredentials, sayAccessToken)
 	clientToken.Flags().BoolP("verbose", "v", false, "print the whole token response")
-	introspection := earlierCommand(introspectCommand(), "introspect <token>", introspect, sayJSON)
+	introspection := earlierCommand(introspectCommand(), "introspect <token>", "introspect token", introspect, sayJSON)
 	for _, name := range []string{"client-id", "client-secret"} {
 		introspection.Flags().String(name, "", "without effect; introspection asks for no client")
 	}
 	return []*cobra.Command{
 		earlierGroup("clients", "Clients, in the grammar of v1.0 to v1.11.",
-			earlierCommand(createClientCommand(), "create", createClient, sayClientCreated),
-			earlierCommand(getClientCommand(), "get <id>...", getClients, sayJSON),
-			earlierCommand(listClientsCommand(), "list", listClients, nil),
+			earlierCommand(createClientCommand(), "create", "create oauth2-client", createClient, sayClientCreated),
+			earlierCommand(getClientCommand(), "get <id>...", "get oauth2-client", getClients, sayJSON),
+			earlierCommand(listClientsCommand(), "list", "list oauth2-clients", listClients, nil),
 			update,
-			earlierCommand(deleteClientCommand(), "delete <id>...", deleteClients, saying("OAuth 2.0 Clients deleted: %s")),
+			earlierCommand(deleteClientCommand(), "delete <id>...", "delete oauth2-client", deleteClients, saying("OAuth 2.0 Clients deleted: %s")),
 			importClientsEarlier,
 		),
 		earlierGroup("keys", "JSON Web Keys, in the grammar of v1.0 to v1.11.",
-			earlierCommand(createKeysCommand(), "create <set> [<key-id>]", createKeys, sayKeySet),
-			earlierCommand(getKeysCommand(), "get <set>", getKeys, sayKeySet),
-			earlierCommand(deleteKeysCommand(), "delete <set>", deleteKeys, saying("Key set deleted: %s")),
+			earlierCommand(createKeysCommand(), "create <set> [<key-id>]", "create jwk", createKeys, sayKeySet),
+			earlierCommand(getKeysCommand(), "get <set>", "get jwk", getKeys, sayKeySet),
+			earlierCommand(deleteKeysCommand(), "delete <set>", "delete jwk", deleteKeys, saying("Key set deleted: %s")),
 			importKeysEarlier,
 		),
 		earlierGroup("token", "Tokens, in the grammar of v1.0 to v1.11.",
 			clientToken,
-			earlierCommand(signInCommand(), "user", signIn, sayTokens),
+			earlierCommand(signInCommand(), "user", "perform authorization-code", signIn, sayTokens),
 			introspection,
-			earlierCommand(revokeCommand(), "revoke <token>", revoke, saying("Revoked the token %s")),
+			earlierCommand(revokeCommand(), "revoke <token>", "revoke token", revoke, saying("Revoked the token %s")),
 			flushCommand(),
-			earlierCommand(deleteAccessTokensCommand(), "delete <client-id>", deleteAccessTokens, saying("Deleted the access tokens of %s")),
+			earlierCommand(deleteAccessTokensCommand(), "delete <client-id>", "delete access-tokens", deleteAccessTokens, saying("Deleted the access tokens of %s")),
 		),
 	}
 }
@@ -187,6 +186,7 @@ func flushCommand() *cobra.Command {
 		Use: "flush", Short: "Delete what has expired, now.", Args: atMost(0),
 		Long: "Ask a running server to delete rows that nobody can use any more, now. It does so by itself in the background; \"hydra janitor\" does it in the database.",
 	}
+	cmd.Annotations = map[string]string{earlierMark: "janitor"}
 	cmd.Flags().Duration("min-age", 0, "keep what expired less than this ago")
 	return remoteCommand(cmd, adminPort, func(cmd *cobra.Command, _ []string) (show.Answer, error) {
 		age, err := cmd.Flags().GetDuration("min-age")

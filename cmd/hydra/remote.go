@@ -37,6 +37,12 @@ type operation func(cmd *cobra.Command, args []string) (show.Answer, error)
 // share, and an answer in the format that the user wants.
 func remoteCommand(cmd *cobra.Command, at apiPort, op operation) *cobra.Command {
 	remoteFlags(cmd.Flags(), at)
+	complete(cmd, "format", "table", "json", "json-pretty", "yaml", "jsonpath=", "jsonpointer=")
+	complete(cmd, "use", "sig", "enc")
+	complete(cmd, "alg", "RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS512")
+	complete(cmd, "grant-type", "authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:jwt-bearer")
+	complete(cmd, "token-endpoint-auth-method", "client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+	complete(cmd, "access-token-strategy", "opaque", "jwt")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p, err := printer(cmd)
 		if err != nil {
@@ -49,6 +55,16 @@ func remoteCommand(cmd *cobra.Command, at apiPort, op operation) *cobra.Command 
 		return errors.Join(err, p.Print(cmd.OutOrStdout(), answer))
 	}
 	return cmd
+}
+
+// complete names the values of a flag for the shell, if there is the flag.
+func complete(cmd *cobra.Command, name string, values ...string) {
+	if cmd.Flags().Lookup(name) == nil {
+		return
+	}
+	if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is there, and nobody else registers it
+	}
 }
 
 func remoteFlags(f *pflag.FlagSet, at apiPort) {

@@ -31,7 +31,8 @@ Every option can stand in a file (-c), in the environment or, for a few, in a
 flag; see docs/configuration.md. The embedded SQLite database is made and
 migrated at the start; another database is migrated by "hydra migrate sql", or
 at the start with --migrate.`,
-			RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, s.public, s.admin) },
+			Example: "  hydra serve " + s.use + " -c hydra.yml\n  hydra serve " + s.use + " --dev --data-dir /tmp/hydra",
+			RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd, s.public, s.admin) },
 		}
 		configFlags(sub.Flags())
 		serveFlags(sub.Flags())

@@ -41,6 +41,7 @@ func orUnknown(s string) string {
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print version, commit and build time.", Args: atMost(0),
+		Example: "  hydra version",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, hash, at := build()
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "Version:    %s\nGit Hash:   %s\nBuild Time: %s\n", v, hash, at)
