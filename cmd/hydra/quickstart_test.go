@@ -24,6 +24,7 @@ func steps(t *testing.T, page string) []step {
 	var out []step
 	for _, m := range regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$").FindAllStringSubmatch(page, -1) {
 		switch {
+		case m[1] == "yaml":
 		case m[1] == "sh":
 			out = append(out, step{commands: m[2]})
 		case m[1] == "" && len(out) > 0 && out[len(out)-1].prints == "":
@@ -59,6 +60,22 @@ func TestQuickstart(t *testing.T) {
 			t.Errorf("the page does not show %s", must)
 		}
 	}
+	runPage(t, blocks)
+}
+
+// The same for docs/devices.md.
+func TestDevicesPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/devices.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runPage(t, steps(t, string(page)))
+}
+
+// runPage runs the commands of a page in one shell against a fresh server.
+func runPage(t *testing.T, blocks []step) {
+	t.Helper()
 	server := startProgram(t)
 	const end = "\x1e" // what a block prints ends here
 	script := "set -euo pipefail\n"
