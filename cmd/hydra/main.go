@@ -81,7 +81,7 @@ func rootCommand() *cobra.Command {
 	if err := root.PersistentFlags().MarkHidden("skip-tls-verify"); err != nil {
 		panic(err) // the flag was defined one line above
 	}
-	root.AddCommand(secretsCommand(), keysCommand())
+	root.AddCommand(secretsCommand(), keysCommand(), backupCommand(), restoredCommand())
 	root.AddCommand(janitorCommand(), serveCommand(), migrateCommand(), configCommand(), versionCommand(), adminTokenCommand())
 	addEarlier(root)
 	root.AddCommand(docsCommand(), completionCommand())
