@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -46,7 +47,11 @@ func fillSealed(t *testing.T, r *Ring, s *Service, store oauth.Store, n int) (ch
 	}
 	must(s.Ensure(t.Context(), "set", "ES256"))
 	client := &oauth.Client{UID: oauth.ID{1}, ID: "app", ExpiresAt: oauth.Never}
-	must(store.AddClient(t.Context(), client, nil))
+	copied := oauth.ClientSecret{ClientUID: client.UID, ID: oauth.ID{3}, Hash: "h", ExpiresAt: oauth.Never}
+	var err error
+	copied.Sealed, err = r.Sealer.SealRow("client_secret_copies", "sealed", slices.Concat(copied.ClientUID[:], copied.ID[:]), []byte("secret"))
+	must(err)
+	must(store.AddClient(t.Context(), client, []oauth.ClientSecret{copied}))
 	for i := range n {
 		id := digest("grant", fmt.Sprint(i))
 		g := &oauth.Grant{ID: id, ClientUID: client.UID, Kind: oauth.ConsentGrant, HandledAt: noon, ExpiresAt: oauth.Never, PurgeAt: oauth.Never,
@@ -124,8 +129,8 @@ func TestResealing(t *testing.T) {
 	}
 	steps := 0
 	total, err := next.Reseal(t.Context(), store, func(Resealed) { steps++ })
-	// The canary, the two halves of a signing key, three rows and the Grants.
-	want := 1 + 2 + 3 + grants + grants/3
+	// The canary, the two halves of a signing key, four rows and the Grants.
+	want := 1 + 2 + 4 + grants + grants/3
 	if err != nil || total.Seen != want || total.Sealed != want-130 || total.Failed != 0 || steps < 8 {
 		t.Errorf("Reseal() = %+v in %d steps, %v, want %d columns", total, steps, err, want)
 	}

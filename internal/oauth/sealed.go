@@ -14,11 +14,12 @@ const (
 	SealedSessions SealedTable = "sessions"
 	SealedRequests SealedTable = "requests"
 	SealedDevices  SealedTable = "devices"
+	SealedSecrets  SealedTable = "client_secret_copies"
 )
 
 // SealedTables returns all of them.
 func SealedTables() []SealedTable {
-	return []SealedTable{SealedSettings, SealedKeys, SealedGrants, SealedSessions, SealedRequests, SealedDevices}
+	return []SealedTable{SealedSettings, SealedKeys, SealedGrants, SealedSessions, SealedRequests, SealedDevices, SealedSecrets}
 }
 
 // SealedRow is a row with its sealed columns.

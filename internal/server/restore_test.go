@@ -118,7 +118,9 @@ func restoreJourney(t *testing.T, at place) {
 	w := newWorldAt(t, []string{"DSN=" + at.dsn, systemSecret}, issuer)
 	c := w.client(t, nil)
 	full := []string{"scope", "openid offline a"}
-	sign := func(subject string) m { return w.exchange(t, c, w.browser().visit(t, c, m{"subject": subject}, nil, full...)) }
+	sign := func(subject string) m {
+		return w.exchange(t, c, w.browser().visit(t, c, m{"subject": subject}, nil, full...))
+	}
 	refresh := func(w *world, old m) reply {
 		return w.token(t, c, "grant_type", "refresh_token", "refresh_token", fmt.Sprint(old["refresh_token"]))
 	}

@@ -17,6 +17,9 @@ const (
 	sealedKeys     = `
 		SELECT set_key, kid_key, set_name, kid, data FROM json_web_keys
 		WHERE set_key >= ? AND (set_key > ? OR kid_key > ?) ORDER BY set_key, kid_key LIMIT ?`
+	sealedSecrets = `
+		SELECT client_uid, id, sealed FROM client_secret_copies
+		WHERE client_uid >= ? AND (client_uid > ? OR id > ?) ORDER BY client_uid, id LIMIT ?`
 
 	resealSetting  = `UPDATE settings SET value = ? WHERE name = ? AND value = ?`
 	resealGrant    = `UPDATE grants SET data = ? WHERE id = ? AND data = ?`
@@ -25,6 +28,7 @@ const (
 	resealRequest  = `UPDATE requests SET data = ? WHERE id = ? AND data = ?`
 	resealDevice   = `UPDATE devices SET data = ? WHERE id = ? AND data = ?`
 	resealKey      = `UPDATE json_web_keys SET data = ? WHERE set_key = ? AND kid_key = ? AND data = ?`
+	resealSecret   = `UPDATE client_secret_copies SET sealed = ? WHERE client_uid = ? AND id = ? AND sealed = ?`
 )
 
 // sealedTables has the statement that walks over a table, and for each sealed
@@ -40,10 +44,15 @@ var sealedTables = map[oauth.SealedTable]struct {
 	oauth.SealedSessions: {sealedSessions, []string{"data"}, map[string]string{"data": resealSession}},
 	oauth.SealedRequests: {sealedRequests, []string{"data"}, map[string]string{"data": resealRequest}},
 	oauth.SealedDevices:  {sealedDevices, []string{"data"}, map[string]string{"data": resealDevice}},
+	oauth.SealedSecrets:  {sealedSecrets, []string{"sealed"}, map[string]string{"sealed": resealSecret}},
 }
 
-// hashed is the length of the two hashes that are the key of a JSON Web Key.
-const hashed = 32
+// halves are the lengths of the two halves of a key of two columns, which have
+// the same length.
+var halves = map[oauth.SealedTable]int{
+	oauth.SealedKeys:    32, // hashes
+	oauth.SealedSecrets: 16, // ids
+}
 
 // SealedRows returns rows with their sealed columns.
 func (s *Store) SealedRows(ctx context.Context, table oauth.SealedTable, after []byte, limit int) ([]oauth.SealedRow, error) {
@@ -54,36 +63,36 @@ func (s *Store) SealedRows(ctx context.Context, table oauth.SealedTable, after [
 	if after == nil {
 		after = []byte{}
 	}
-	if table == oauth.SealedKeys {
-		set, kid := split(after)
-		return all(ctx, s, scanSealedKey, t.walk, set, set, kid, limit)
+	args := []any{after, limit}
+	if half := halves[table]; half > 0 {
+		first, second := split(after, half)
+		args = []any{first, first, second, limit}
 	}
 	return all(ctx, s, func(r *sql.Rows, row *oauth.SealedRow) error {
 		row.Columns = make([]oauth.SealedColumn, len(t.columns))
-		into := []any{&row.Key}
+		var first, second []byte
+		into := []any{&first}
+		if halves[table] > 0 {
+			into = append(into, &second)
+		}
+		if table == oauth.SealedKeys {
+			into = append(into, textInto{&row.Set}, textInto{&row.KID})
+		}
 		for i, name := range t.columns {
 			row.Columns[i].Name = name
 			into = append(into, &row.Columns[i].Data)
 		}
-		return r.Scan(into...)
-	}, t.walk, after, limit)
-}
-
-func scanSealedKey(r *sql.Rows, row *oauth.SealedRow) error {
-	var set, kid, data []byte
-	if err := r.Scan(&set, &kid, textInto{&row.Set}, textInto{&row.KID}, &data); err != nil {
+		err := r.Scan(into...)
+		row.Key = append(first, second...)
 		return err
-	}
-	row.Key = append(set, kid...)
-	row.Columns = []oauth.SealedColumn{{Name: "data", Data: data}}
-	return nil
+	}, t.walk, args...)
 }
 
-func split(key []byte) (set, kid []byte) {
-	if len(key) != 2*hashed {
+func split(key []byte, half int) (first, second []byte) {
+	if len(key) != 2*half {
 		return []byte{}, []byte{}
 	}
-	return key[:hashed], key[hashed:]
+	return key[:half], key[half:]
 }
 
 // ReplaceSealed replaces a sealed value. Done twice it is done once: the second
@@ -94,10 +103,23 @@ func (s *Store) ReplaceSealed(ctx context.Context, table oauth.SealedTable, colu
 		return false, fmt.Errorf("sqlstore: no sealed column %q in %q", column, table)
 	}
 	args := []any{sealed, key, old}
-	if table == oauth.SealedKeys {
-		set, kid := split(key)
-		args = []any{sealed, set, kid, old}
+	if half := halves[table]; half > 0 {
+		first, second := split(key, half)
+		args = []any{sealed, first, second, old}
 	}
-	out, err := s.exec(ctx, stmt, args...)
-	return out.count() > 0, err
+	if table != oauth.SealedSecrets {
+		out, err := s.exec(ctx, stmt, args...)
+		return out.count() > 0, err
+	}
+	// Nodes keep a client's secrets in memory as they were sealed.
+	done := false
+	err := s.atomic(ctx, func(t *Store) error {
+		out, err := t.exec(ctx, stmt, args...)
+		done = out.count() > 0
+		if err != nil {
+			return err
+		}
+		return t.raise(ctx, groupClients)
+	})
+	return done, err
 }

@@ -16,6 +16,13 @@ var sealedChecks = []check{
 // fillSealedTables stores three rows or more of every table with sealed columns.
 func fillSealedTables(t *testing.T, f *fixture) {
 	c := f.addClient(t, "app")
+	for uid, ids := range map[oauth.ID][]oauth.ID{{71}: {{1}, {2}}, {72}: {{1}}} { // two secrets of one client
+		var secrets []oauth.ClientSecret
+		for _, id := range ids {
+			secrets = append(secrets, oauth.ClientSecret{ClientUID: uid, ID: id, Hash: "h", Sealed: []byte{0, 255}, ExpiresAt: oauth.Never})
+		}
+		must(t, f.AddClient(t.Context(), &oauth.Client{UID: uid, ID: "mac" + uid.String(), Version: 1, ExpiresAt: oauth.Never}, secrets))
+	}
 	for i := range byte(3) {
 		id, data := oauth.ID{i + 1}, []byte{0, i, 255}
 		must(t, f.AddGrant(t.Context(), &oauth.Grant{ID: id, ClientUID: c.UID, Kind: oauth.ConsentGrant, HandledAt: noon, CodeExpiresAt: oauth.Never, ExpiresAt: oauth.Never, PurgeAt: oauth.Never, Data: data},
