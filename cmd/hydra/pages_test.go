@@ -103,7 +103,7 @@ func walkFirstMinute(t *testing.T, s *program, tb *tab) {
 	tb.says("result-title", "Signed in as bob")
 	tb.verified()
 	first := tb.text("result-token-response")
-	for _, part := range []string{`"access_token": "ory_at_`, `"refresh_token": "ory_rt_`, `"id_token": "ey`, `"scope": "openid offline profile email"`, `"token_type": "bearer"`} {
+	for _, part := range []string{`"access_token": "ory_at_`, `"refresh_token": "ory_rt_`, `"id_token": "ey`, `"scope": "openid offline profile email address phone"`, `"token_type": "bearer"`} {
 		if !strings.Contains(first, part) {
 			t.Errorf("the token response lacks %s", part)
 		}

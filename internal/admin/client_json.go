@@ -45,6 +45,7 @@ type clientJSON struct {
 	RequestObjectEnc       string          `json:"request_object_encryption_enc,omitempty"`
 	AccessTokenStrategy    string          `json:"access_token_strategy,omitempty"`
 	AccessTokenProfile     string          `json:"access_token_profile,omitempty"` // ours
+	ClaimsPlacement        string          `json:"claims_placement,omitempty"`     // ours
 	LocalhostAnyPort       bool            `json:"localhost_any_port,omitempty"`   // ours
 	OverlappingRefresh     bool            `json:"overlapping_refresh,omitempty"`  // ours
 	PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris,omitempty"`
@@ -148,6 +149,7 @@ func encodeClient(c *oauth.Client, plain oauth.Secret) *clientJSON {
 		RequestObjectEnc:        c.RequestObjectEnc,
 		AccessTokenStrategy:     c.AccessTokenStrategy,
 		AccessTokenProfile:      c.AccessTokenProfile,
+		ClaimsPlacement:         c.ClaimsPlacement,
 		LocalhostAnyPort:        c.LocalhostAnyPort,
 		OverlappingRefresh:      c.OverlappingRefresh,
 		PostLogoutRedirectURIs:  c.PostLogoutRedirectURIs,
@@ -200,6 +202,7 @@ func (j *clientJSON) client() *oauth.Client {
 		RequestObjectEnc:        j.RequestObjectEnc,
 		AccessTokenStrategy:     j.AccessTokenStrategy,
 		AccessTokenProfile:      j.AccessTokenProfile,
+		ClaimsPlacement:         j.ClaimsPlacement,
 		LocalhostAnyPort:        j.LocalhostAnyPort,
 		OverlappingRefresh:      j.OverlappingRefresh,
 		PostLogoutRedirectURIs:  j.PostLogoutRedirectURIs,

@@ -337,6 +337,9 @@ func accessTokenStrategy(d draft) string {
 	if !slices.Contains([]string{"", "hydra", "rfc9068"}, d.AccessTokenProfile) {
 		return "The access_token_profile is hydra or rfc9068."
 	}
+	if !slices.Contains([]string{"", "both", "standard"}, d.ClaimsPlacement) {
+		return "The claims_placement is both or standard."
+	}
 	return ""
 }
 

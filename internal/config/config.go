@@ -130,6 +130,8 @@ type URLs struct {
 	Error      string
 	PostLogout string
 
+	Registration string // empty: the login page
+
 	DeviceVerification string
 	DeviceSuccess      string
 }
@@ -181,8 +183,12 @@ type OAuth2 struct {
 
 // OIDC holds OpenID Connect options.
 type OIDC struct {
-	SubjectTypes  []string
-	PairwiseSalt  oauth.Secret
+	SubjectTypes []string
+	PairwiseSalt oauth.Secret
+
+	ClaimsPlacement string
+	ClaimsByScope   bool
+
 	DefaultScopes []string
 
 	UnsignedRequestObjects bool // take request objects with alg none
@@ -199,6 +205,9 @@ type WebFinger struct {
 	UserinfoURL     string
 	DeviceURL       string
 	SupportedClaims []string
+
+	SupportedACRValues []string
+
 	SupportedScopes []string
 }
 

@@ -29,6 +29,7 @@ var options = slices.Concat(
 	hookOptions,
 	oidcOptions,
 	requestObjectOptions,
+	claimsOptions,
 	discoveryOptions,
 	clientOptions,
 	serverOptions,

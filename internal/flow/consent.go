@@ -97,6 +97,9 @@ func (s *Service) AcceptConsent(ctx context.Context, challenge string, a AcceptC
 	if err := checkAcceptConsent(a); err != nil {
 		return "", err
 	}
+	if err := s.Tokens.Options.CheckClaims(a.IDClaims); err != nil {
+		return "", err
+	}
 	_, req, err := s.request(ctx, &c.Flow)
 	if err != nil {
 		return "", err
@@ -179,6 +182,7 @@ func (s *Service) grantData(c *carried, req *oauth.Request, a AcceptConsent) *oa
 		AccessClaims: a.AccessClaims, IDClaims: a.IDClaims, Context: a.Context,
 		Remember: a.Remember, RememberFor: a.RememberFor, Flow: c.keep(),
 	}
+	d.WantedInIDToken, d.WantedAtUserinfo = req.Claims.Names()
 	if !slices.Equal(d.GrantedScope, req.Scope) {
 		d.RequestedScope = req.Scope
 	}

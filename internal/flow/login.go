@@ -9,6 +9,7 @@ import (
 
 	"hydra/internal/oauth"
 	"hydra/internal/secret"
+	"hydra/internal/token"
 )
 
 // Bounds of what the apps may say, in bytes.
@@ -221,12 +222,18 @@ func (s *Service) covering(f *oauth.Flow, remembered []oauth.Grant) (oauth.ID, e
 		return oauth.ID{}, err
 	}
 	wanted := oauth.Fields(params.Get("scope"))
+	var claims oauth.ClaimsRequest
+	if raw := params.Get("claims"); raw != "" {
+		if claims, err = parseClaims(raw); err != nil {
+			return oauth.ID{}, err
+		}
+	}
 	for i := range remembered {
 		data, err := s.Tokens.OpenData(&remembered[i])
 		if err != nil {
 			return oauth.ID{}, err
 		}
-		if s.Options.Scopes.Covers(data.GrantedScope, wanted) {
+		if s.Options.Scopes.Covers(data.GrantedScope, wanted) && !asksMore(claims, data, token.ScopeOfClaim) {
 			return remembered[i].ID, nil
 		}
 	}

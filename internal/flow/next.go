@@ -15,6 +15,7 @@ const (
 	stepConsent                     // show the consent app, which is to ask
 	stepConsentSkip                 // show the consent app, which need not ask
 	stepConsentRequired             // tell the client (OpenID Connect Core §3.1.2.6)
+	stepUnmet                       // tell the client (OpenID Connect Core §5.5.1.1)
 	stepDeny                        // tell the client what the apps said
 	stepRespond                     // answer the client
 )
@@ -30,11 +31,12 @@ type situation struct {
 
 	remembered bool          // the browser has a live session
 	age        time.Duration // of its login, at the time of the request
-	hinted     bool          // the request names its user by an id_token_hint
+	hinted     bool          // the request names its user, by an id_token_hint or the claim sub
 	hintMatch  bool          // … and the remembered user is that one
 
 	loggedIn   bool // the login app accepted, now
-	loginMatch bool // the user who logged in is the hinted one, or none was hinted
+	loginMatch bool // the user who logged in is the wanted one, or any will do
+	loginUnmet bool // the client demands an acr that the login does not have
 
 	covered   bool // a remembered consent covers the request
 	consented bool // the consent app accepted, now
@@ -51,7 +53,9 @@ func next(s situation) step {
 	case !s.loggedIn:
 		return beforeLogin(s, silent)
 	case !s.loginMatch:
-		return stepLoginRequired // OpenID Connect Core §3.1.2.1, id_token_hint
+		return stepLoginRequired // OpenID Connect Core §3.1.2.1, id_token_hint; §5.5, sub
+	case s.loginUnmet:
+		return stepUnmet
 	case s.covered && mayReuseConsent(s):
 		return stepConsentSkip
 	case silent:

@@ -46,6 +46,9 @@ func TestNext(t *testing.T) {
 		{"confidential client with a custom scheme", situation{request: custom, loggedIn: true, loginMatch: true, covered: true}, stepConsentSkip},
 		{"public client with https", situation{request: request(), public: true, loggedIn: true, loginMatch: true, covered: true}, stepConsentSkip},
 		{"another user than hinted signed in", situation{request: request(), loggedIn: true, covered: true}, stepLoginRequired},
+		{"the user who was wanted, but not in the way that was demanded", situation{request: request(), loggedIn: true, loginMatch: true, loginUnmet: true, covered: true}, stepUnmet},
+		{"prompt=select_account, signed in", situation{request: request("select_account"), remembered: true, hinted: true}, stepLogin},
+		{"prompt=create, signed in", situation{request: request("create"), remembered: true, hinted: true}, stepLogin},
 
 		{"refused", situation{request: request(), loggedIn: true, denied: true}, stepDeny},
 		{"consented", situation{request: request(), loggedIn: true, loginMatch: true, consented: true}, stepRespond},

@@ -6,15 +6,15 @@ import (
 	"hydra/internal/oauth"
 )
 
-// prompts are the values of the prompt parameter: OpenID Connect Core
+// Prompts are the values of the prompt parameter: OpenID Connect Core
 // §3.1.2.1, Initiating User Registration 1.0 (create), and Hydra's own name
 // for that (registration).
-var prompts = []string{"none", "login", "consent", "select_account", "create", "registration"}
+var Prompts = []string{"none", "login", "consent", "select_account", "create", "registration"}
 
 func checkPrompt(r *reading) *oauth.Error {
 	r.req.Prompt = oauth.Unique(oauth.Fields(r.params.Get("prompt")))
 	for _, p := range r.req.Prompt {
-		if !slices.Contains(prompts, p) {
+		if !slices.Contains(Prompts, p) {
 			return oauth.InvalidRequest.Hint("The parameter prompt knows the values none, login, consent, select_account, create and registration.")
 		}
 	}

@@ -55,6 +55,7 @@ var redirectedChecks = []check{
 	checkMaxAge,       // OpenID Connect Core §3.1.2.1
 	checkPKCE,         // RFC 7636 §4.3
 	checkHints,        // OpenID Connect Core §3.1.2.1
+	checkClaims,       // OpenID Connect Core §5.5
 }
 
 func run(r *reading, checks []check) *oauth.Error {

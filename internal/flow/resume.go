@@ -106,6 +106,10 @@ func (s *Service) afterLogin(ctx context.Context, c *carried, client *oauth.Clie
 	switch next(s.situation(c, client, req)) {
 	case stepLoginRequired:
 		return s.wrongUser(ctx, c, req, now)
+	case stepUnmet:
+		out := s.refuse(req, oauth.UnmetAuthentication.Hint("The user has signed in, but not in one of the ways (acr) that the parameter claims demands."))
+		out.ClearFlows = []string{suffix(&c.Flow)}
+		return out, nil
 	case stepConsentRequired:
 		return s.refuse(req, oauth.ConsentRequired.Hint("The user must consent, which the parameter prompt does not allow.")), nil
 	case stepConsent:
@@ -117,8 +121,9 @@ func (s *Service) afterLogin(ctx context.Context, c *carried, client *oauth.Clie
 func (s *Service) situation(c *carried, client *oauth.Client, req *oauth.Request) situation {
 	return situation{
 		request: *req, public: client.IsPublic(),
-		loggedIn: true, loginMatch: matchesHint(&c.Flow),
-		covered: !c.Login.Parent.IsZero(),
+		loggedIn: true, loginUnmet: unmetACR(req, c.Login),
+		loginMatch: matchesHint(&c.Flow) && isWanted(req.Claims.Subjects(), c.Login.Subject, c.Login.ForcedID),
+		covered:    !c.Login.Parent.IsZero(),
 	}
 }
 
@@ -140,7 +145,7 @@ func matchesHint(f *oauth.Flow) bool {
 // wrongUser answers a login that is not the one that was asked for. A session
 // that this login began must not stay.
 func (s *Service) wrongUser(ctx context.Context, c *carried, req *oauth.Request, now time.Time) (Outcome, error) {
-	out := s.refuse(req, oauth.LoginRequired.Hint("Another user than the one of id_token_hint has signed in."))
+	out := s.refuse(req, oauth.LoginRequired.Hint("Another user than the one that the request names has signed in."))
 	out.ClearFlows = []string{suffix(&c.Flow)}
 	if c.Login.Remember {
 		if _, err := s.Store.EndSession(ctx, c.Login.Session, now); err != nil {

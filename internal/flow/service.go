@@ -43,6 +43,9 @@ type Options struct {
 	PublicURL  string // where browsers reach this server
 	LoginURL   string // the login app
 	ConsentURL string // the consent app
+	// RegistrationURL is the page that opens accounts (prompt=create); LoginURL
+	// when it is empty.
+	RegistrationURL string
 
 	DeviceURL     string          // the page where a user code is typed
 	DeviceDoneURL string          // the page that says that the device is connected

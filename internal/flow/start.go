@@ -42,6 +42,11 @@ func (s *Service) Start(ctx context.Context, params url.Values, rawQuery string,
 	} else if fault != nil {
 		return s.refuse(&r.req, fault), nil
 	}
+	if wanted := r.req.Claims.Subjects(); len(wanted) > 0 {
+		match := f.Had != nil && isWanted(wanted, f.Had.Subject)
+		now.hintMatch = match && (!now.hinted || now.hintMatch)
+		now.hinted = true
+	}
 	switch next(now) {
 	case stepLoginRequired:
 		return s.refuse(&r.req, loginRequired(now)), nil
@@ -49,13 +54,13 @@ func (s *Service) Start(ctx context.Context, params url.Values, rawQuery string,
 		if !usableLogin(now) {
 			f.Had = nil
 		}
-		return s.toLogin(ctx, f, b)
+		return s.toLogin(ctx, f, registers(r.req.Prompt), b)
 	}
 }
 
 func loginRequired(now situation) *oauth.Error {
 	if now.hinted && now.remembered && !now.hintMatch {
-		return oauth.LoginRequired.Hint("Another user than the one of id_token_hint is signed in.")
+		return oauth.LoginRequired.Hint("Another user than the one that the request names is signed in.")
 	}
 	return oauth.LoginRequired.Hint("The user must sign in, which the parameter prompt does not allow.")
 }
@@ -91,8 +96,9 @@ func (s *Service) hint(ctx context.Context, f *oauth.Flow, now *situation, raw s
 	return nil, nil
 }
 
-// toLogin draws the flow's secrets and sends the browser to the login app.
-func (s *Service) toLogin(ctx context.Context, f *oauth.Flow, b Browser) (Outcome, error) {
+// toLogin draws the flow's secrets and sends the browser to the login app, or
+// to the page that opens accounts.
+func (s *Service) toLogin(ctx context.Context, f *oauth.Flow, newAccount bool, b Browser) (Outcome, error) {
 	f.Seed = oauth.Seed(secret.NewID())
 	value := base64.RawURLEncoding.EncodeToString(secret.Bytes(16))
 	f.CookieHash = hashCookie(value)
@@ -105,8 +111,12 @@ func (s *Service) toLogin(ctx context.Context, f *oauth.Flow, b Browser) (Outcom
 	if err != nil {
 		return Outcome{}, err
 	}
+	page := s.Options.LoginURL
+	if newAccount && s.Options.RegistrationURL != "" {
+		page = s.Options.RegistrationURL
+	}
 	return Outcome{
-		To: s.Options.LoginURL, Params: url.Values{"login_challenge": {challenge}},
+		To: page, Params: url.Values{"login_challenge": {challenge}},
 		SetFlow: suffix(f), SetValue: value, ClearFlows: surplus(b),
 	}, nil
 }

@@ -76,6 +76,7 @@ type Client struct {
 	IDTokenSignedAlg        string          `json:"id_token_signed_alg,omitempty"`
 	AccessTokenStrategy     string          `json:"access_token_strategy,omitempty"` // "opaque", "jwt" or "" for the server's
 	AccessTokenProfile      string          `json:"access_token_profile,omitempty"`  // "hydra", "rfc9068" or "" for the server's
+	ClaimsPlacement         string          `json:"claims_placement,omitempty"`      // "both", "standard" or "" for the server's
 	PostLogoutRedirectURIs  []string        `json:"post_logout_redirect_uris,omitempty"`
 	FrontchannelLogoutURI   string          `json:"frontchannel_logout_uri,omitempty"`
 	FrontchannelLogoutSID   bool            `json:"frontchannel_logout_sid,omitempty"`

@@ -11,32 +11,33 @@ type Kind string
 
 // The error codes, with the document that registers each.
 const (
-	InvalidRequest           Kind = "invalid_request"            // RFC 6749 §4.1.2.1, §5.2
-	UnauthorizedClient       Kind = "unauthorized_client"        // RFC 6749 §4.1.2.1, §5.2
-	AccessDenied             Kind = "access_denied"              // RFC 6749 §4.1.2.1
-	UnsupportedResponseType  Kind = "unsupported_response_type"  // RFC 6749 §4.1.2.1
-	InvalidScope             Kind = "invalid_scope"              // RFC 6749 §4.1.2.1, §5.2
-	ServerError              Kind = "server_error"               // RFC 6749 §4.1.2.1
-	TemporarilyUnavailable   Kind = "temporarily_unavailable"    // RFC 6749 §4.1.2.1
-	InvalidClient            Kind = "invalid_client"             // RFC 6749 §5.2
-	InvalidGrant             Kind = "invalid_grant"              // RFC 6749 §5.2
-	UnsupportedGrantType     Kind = "unsupported_grant_type"     // RFC 6749 §5.2
-	AuthorizationPending     Kind = "authorization_pending"      // RFC 8628 §3.5
-	SlowDown                 Kind = "slow_down"                  // RFC 8628 §3.5
-	ExpiredToken             Kind = "expired_token"              // RFC 8628 §3.5
-	InvalidToken             Kind = "invalid_token"              // RFC 6750 §3.1
-	InsufficientScope        Kind = "insufficient_scope"         // RFC 6750 §3.1
-	LoginRequired            Kind = "login_required"             // OpenID Connect Core §3.1.2.6
-	ConsentRequired          Kind = "consent_required"           // OpenID Connect Core §3.1.2.6
-	InteractionRequired      Kind = "interaction_required"       // OpenID Connect Core §3.1.2.6
-	AccountSelectionRequired Kind = "account_selection_required" // OpenID Connect Core §3.1.2.6
-	RequestNotSupported      Kind = "request_not_supported"      // OpenID Connect Core §3.1.2.6
-	RequestURINotSupported   Kind = "request_uri_not_supported"  // OpenID Connect Core §3.1.2.6
-	RegistrationNotSupported Kind = "registration_not_supported" // OpenID Connect Core §3.1.2.6
-	InvalidRequestURI        Kind = "invalid_request_uri"        // OpenID Connect Core §3.1.2.6
-	InvalidRequestObject     Kind = "invalid_request_object"     // OpenID Connect Core §3.1.2.6
-	InvalidClientMetadata    Kind = "invalid_client_metadata"    // RFC 7591 §3.2.2
-	InvalidRedirectURI       Kind = "invalid_redirect_uri"       // RFC 7591 §3.2.2
+	InvalidRequest           Kind = "invalid_request"                   // RFC 6749 §4.1.2.1, §5.2
+	UnauthorizedClient       Kind = "unauthorized_client"               // RFC 6749 §4.1.2.1, §5.2
+	AccessDenied             Kind = "access_denied"                     // RFC 6749 §4.1.2.1
+	UnsupportedResponseType  Kind = "unsupported_response_type"         // RFC 6749 §4.1.2.1
+	InvalidScope             Kind = "invalid_scope"                     // RFC 6749 §4.1.2.1, §5.2
+	ServerError              Kind = "server_error"                      // RFC 6749 §4.1.2.1
+	TemporarilyUnavailable   Kind = "temporarily_unavailable"           // RFC 6749 §4.1.2.1
+	InvalidClient            Kind = "invalid_client"                    // RFC 6749 §5.2
+	InvalidGrant             Kind = "invalid_grant"                     // RFC 6749 §5.2
+	UnsupportedGrantType     Kind = "unsupported_grant_type"            // RFC 6749 §5.2
+	AuthorizationPending     Kind = "authorization_pending"             // RFC 8628 §3.5
+	SlowDown                 Kind = "slow_down"                         // RFC 8628 §3.5
+	ExpiredToken             Kind = "expired_token"                     // RFC 8628 §3.5
+	InvalidToken             Kind = "invalid_token"                     // RFC 6750 §3.1
+	InsufficientScope        Kind = "insufficient_scope"                // RFC 6750 §3.1
+	LoginRequired            Kind = "login_required"                    // OpenID Connect Core §3.1.2.6
+	ConsentRequired          Kind = "consent_required"                  // OpenID Connect Core §3.1.2.6
+	InteractionRequired      Kind = "interaction_required"              // OpenID Connect Core §3.1.2.6
+	AccountSelectionRequired Kind = "account_selection_required"        // OpenID Connect Core §3.1.2.6
+	UnmetAuthentication      Kind = "unmet_authentication_requirements" // OpenID Connect Core Error Code unmet_authentication_requirements 1.0 §2
+	RequestNotSupported      Kind = "request_not_supported"             // OpenID Connect Core §3.1.2.6
+	RequestURINotSupported   Kind = "request_uri_not_supported"         // OpenID Connect Core §3.1.2.6
+	RegistrationNotSupported Kind = "registration_not_supported"        // OpenID Connect Core §3.1.2.6
+	InvalidRequestURI        Kind = "invalid_request_uri"               // OpenID Connect Core §3.1.2.6
+	InvalidRequestObject     Kind = "invalid_request_object"            // OpenID Connect Core §3.1.2.6
+	InvalidClientMetadata    Kind = "invalid_client_metadata"           // RFC 7591 §3.2.2
+	InvalidRedirectURI       Kind = "invalid_redirect_uri"              // RFC 7591 §3.2.2
 
 	// Codes that are not registered anywhere; Hydra's clients know them.
 

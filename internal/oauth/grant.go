@@ -108,6 +108,8 @@ type GrantData struct {
 	AMR               []string        `json:"amr,omitempty"`
 	AccessClaims      json.RawMessage `json:"ac,omitempty"` // the consent's session.access_token
 	IDClaims          json.RawMessage `json:"ic,omitempty"` // the consent's session.id_token
+	WantedInIDToken   []string        `json:"wi,omitempty"` // claims that the request asked for by name, and where
+	WantedAtUserinfo  []string        `json:"wu,omitempty"`
 	Context           json.RawMessage `json:"ctx,omitempty"`
 	Remember          bool            `json:"rem,omitempty"`
 	RememberFor       int64           `json:"rf,omitempty"` // seconds
@@ -122,6 +124,7 @@ type OIDCContext struct {
 	Display           string          `json:"display,omitempty"`
 	IDTokenHintClaims json.RawMessage `json:"id_token_hint_claims,omitempty"`
 	LoginHint         string          `json:"login_hint,omitempty"`
+	Claims            json.RawMessage `json:"claims,omitempty"` // the claims parameter, as it was sent
 }
 
 // Session is a remembered login: a row from the moment the login app's accept

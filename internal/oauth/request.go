@@ -20,6 +20,7 @@ type Request struct {
 	MaxAge          *int64 // seconds
 	CodeChallenge   string // S256, RFC 7636
 	OIDC            OIDCContext
+	Claims          ClaimsRequest
 	// Query is the request as a query string, without an id_token_hint.
 	Query string
 }
@@ -101,5 +102,5 @@ type Denied struct {
 
 // IsZero reports whether nothing was said.
 func (c OIDCContext) IsZero() bool {
-	return len(c.ACRValues) == 0 && len(c.UILocales) == 0 && c.Display == "" && len(c.IDTokenHintClaims) == 0 && c.LoginHint == ""
+	return len(c.ACRValues) == 0 && len(c.UILocales) == 0 && c.Display == "" && len(c.IDTokenHintClaims) == 0 && len(c.Claims) == 0 && c.LoginHint == ""
 }

@@ -41,7 +41,9 @@ type metadata struct {
 	RevocationEndpoint        string   `json:"revocation_endpoint"`
 	RevocationAuthMethods     []string `json:"revocation_endpoint_auth_methods_supported"`
 	RevocationAuthSigningAlgs []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
-	DeviceEndpoint            string   `json:"device_authorization_endpoint"`                  // RFC 8628 §4
+	DeviceEndpoint            string   `json:"device_authorization_endpoint"` // RFC 8628 §4
+	PromptValues              []string `json:"prompt_values_supported"`       // Initiating User Registration §4
+	ACRValues                 []string `json:"acr_values_supported,omitempty"`
 	CodeChallengeMethods      []string `json:"code_challenge_methods_supported"`               // RFC 7636
 	ResponseIss               bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
 
@@ -123,6 +125,9 @@ func (o *Options) metadata(alg string) metadata {
 		RevocationAuthMethods:         authMethods,
 		RevocationAuthSigningAlgs:     authAlgs,
 		DeviceEndpoint:                o.endpoint(o.Announce.Device, "/oauth2/device/auth"),
+		ClaimsParameter:               true,
+		PromptValues:                  promptValues,
+		ACRValues:                     o.ACRValues,
 		CodeChallengeMethods:          []string{"S256"},
 		ResponseIss:                   true,
 		IDTokenSignedAlg:              []string{alg},

@@ -3,6 +3,7 @@ package public
 import (
 	"time"
 
+	"hydra/internal/flow"
 	"hydra/internal/key"
 	"hydra/internal/oauth"
 	"hydra/internal/web"
@@ -20,6 +21,7 @@ type Options struct {
 	Claims       []string // announced beside sub
 	Scopes       []string // announced beside those that the server itself knows
 	SubjectTypes []string // empty: public
+	ACRValues    []string // announced; what the login app knows
 
 	// JWKSSets are published in the JSON Web Key Set, in this order.
 	JWKSSets []string
@@ -54,6 +56,7 @@ var (
 	claimsKnown   = []string{"sub"}
 	responseTypes = oauth.ResponseTypes
 	responseModes = oauth.ResponseModes
+	promptValues  = flow.Prompts
 	grantTypes    = []string{oauth.GrantAuthorizationCode, oauth.GrantImplicit, oauth.GrantClientCredentials, oauth.GrantRefreshToken, oauth.GrantDeviceCode, oauth.GrantJWTBearer}
 	authMethods   = []string{oauth.AuthSecretPost, oauth.AuthSecretBasic, oauth.AuthSecretJWT, oauth.AuthPrivateKeyJWT, oauth.AuthNone}
 	authAlgs      = append(key.AssertionAlgs(), key.SecretAlgs()...)

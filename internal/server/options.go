@@ -12,6 +12,7 @@ import (
 	"hydra/internal/oauth"
 	"hydra/internal/public"
 	"hydra/internal/token"
+	"hydra/internal/ui"
 	"hydra/internal/web"
 )
 
@@ -54,6 +55,8 @@ func tokenOptions(c *config.Config) token.Options {
 		ScopeStrategy:            scopes(c),
 		DefaultGrantAllowedScope: c.OAuth2.DefaultGrantAllowedScope,
 		UserinfoRequiresOpenID:   c.OAuth2.UserinfoRequiresOpenID,
+		ClaimsPlacement:          c.OIDC.ClaimsPlacement,
+		ClaimsByScope:            c.OIDC.ClaimsByScope,
 		AssertionAudiences:       []string{c.URLs.Issuer, tokenURL(c)},
 		AssertionMaxTTL:          c.OAuth2.AssertionMaxTTL,
 		AssertionJTIOptional:     c.OAuth2.AssertionJTIOptional,
@@ -75,6 +78,7 @@ func flowOptions(c *config.Config) flow.Options {
 		Issuer:            c.URLs.Issuer,
 		PublicURL:         c.URLs.Public,
 		LoginURL:          page(c, c.URLs.Login, "/oauth2/fallbacks/consent", "/dev/login"),
+		RegistrationURL:   page(c, c.URLs.Registration, "", ""),
 		ConsentURL:        page(c, c.URLs.Consent, "/oauth2/fallbacks/consent", "/dev/consent"),
 		DeviceURL:         page(c, c.URLs.DeviceVerification, "/oauth2/fallbacks/device", "/dev/device"),
 		DeviceDoneURL:     page(c, c.URLs.DeviceSuccess, "/oauth2/fallbacks/device/done", "/dev/device/done"),
@@ -95,13 +99,16 @@ func flowOptions(c *config.Config) flow.Options {
 }
 
 // page returns the address of a configured page; a path is one of this
-// server. Without one it is the built-in page, in development mode the other.
+// server. Without one it is the built-in page, if there is one, in development
+// mode the other.
 func page(c *config.Config, configured, fallback, dev string) string {
 	switch {
 	case configured != "" && !strings.HasPrefix(configured, "/"):
 		return configured
 	case configured != "":
 		return c.URLs.Public + configured
+	case fallback == "":
+		return ""
 	case c.Dev && dev != "":
 		return c.URLs.Public + dev
 	}
@@ -133,6 +140,7 @@ func publicOptions(c *config.Config) public.Options {
 			sets = append(sets, s)
 		}
 	}
+	demo := announcements(c)
 	return public.Options{
 		Issuer: c.URLs.Issuer, PublicURL: c.URLs.Public,
 		Announce: public.Endpoints{
@@ -140,7 +148,8 @@ func publicOptions(c *config.Config) public.Options {
 			JWKS: c.WebFinger.JWKSURL, Registration: c.WebFinger.RegistrationURL,
 			Device: c.WebFinger.DeviceURL,
 		},
-		Claims: c.WebFinger.SupportedClaims, Scopes: c.WebFinger.SupportedScopes, SubjectTypes: c.OIDC.SubjectTypes,
+		Claims: slices.Concat(c.WebFinger.SupportedClaims, demo.claims), Scopes: slices.Concat(c.WebFinger.SupportedScopes, demo.scopes),
+		ACRValues: c.WebFinger.SupportedACRValues, SubjectTypes: c.OIDC.SubjectTypes,
 		JWKSSets: sets, EncryptionSet: flow.RequestObjectSet,
 		SignedRequestsOnly: !c.OIDC.UnsignedRequestObjects,
 		// Half of the time that a key is announced, so that whoever asked just
@@ -148,6 +157,18 @@ func publicOptions(c *config.Config) public.Options {
 		JWKSMaxAge: c.Keys.AnnounceFor / 2,
 		CORS:       cors(c.Serve.Public.CORS),
 	}
+}
+
+// announced are scopes and claims that discovery lists beside the server's own.
+type announced struct{ scopes, claims []string }
+
+// announcements are what the built-in consent page knows to tell. With another
+// one only the operator can say.
+func announcements(c *config.Config) announced {
+	if !c.Dev || c.URLs.Consent != "" {
+		return announced{}
+	}
+	return announced{ui.Scopes, ui.Claims()}
 }
 
 func sameSite(name string) http.SameSite {

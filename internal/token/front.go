@@ -38,6 +38,9 @@ func (s *Service) PayFront(ctx context.Context, f Front) (*Response, error) {
 		scope: f.Data.GrantedScope, nonce: f.Data.Nonce, code: f.Code,
 		life: s.Options.lifespans(own.ImplicitAccess, own.ImplicitID, nil),
 	}
+	if !f.AccessToken && f.Code == "" {
+		p.place = alone
+	}
 	res := new(Response)
 	var err error
 	if f.AccessToken {

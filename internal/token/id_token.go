@@ -27,6 +27,7 @@ func (s *Service) idToken(ctx context.Context, p payout, access oauth.Secret) (o
 	if err != nil {
 		return "", err
 	}
+	session = s.Options.release(session, p.client, p.data, p.scope, p.place)
 	claims := make(map[string]any, len(session)+12)
 	for name, v := range session {
 		claims[name] = v

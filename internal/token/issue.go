@@ -20,6 +20,7 @@ type payout struct {
 	scope      []string     // of the access token; the Grant's, or fewer
 	narrow     *subset      // the same, as a subset of the Grant's
 	nonce      string       // of the ID token; refreshed ones have none
+	place      place        // of the ID token's claims
 	code       oauth.Secret // that the ID token vouches for by c_hash; mostly none
 	life       lifespans
 	generation int64   // of the tokens

@@ -102,6 +102,13 @@ type Options struct {
 	DefaultGrantAllowedScope bool                // client credentials without scope get all the client's scopes
 	UserinfoRequiresOpenID   bool
 
+	// ClaimsPlacement says where the consent's claims go, for clients that do
+	// not say: PlacementBoth (default) or PlacementStandard.
+	ClaimsPlacement string
+	// ClaimsByScope releases standard claims only where their scope was granted
+	// or the claim was asked for by name, and only with their right type.
+	ClaimsByScope bool
+
 	// Assertions of the JWT bearer grant (RFC 7523): whom they may address,
 	// which is this server's issuer and token endpoint, how long they may live
 	// (720 hours), and which claims may be missing.

@@ -43,7 +43,8 @@ func (s *Service) Userinfo(ctx context.Context, value oauth.Secret) (*Userinfo, 
 	if err != nil {
 		return nil, err
 	}
-	if s.Options.UserinfoRequiresOpenID && !contains(c.scope.pick(d.GrantedScope), "openid") {
+	d.GrantedScope = c.scope.pick(d.GrantedScope)
+	if s.Options.UserinfoRequiresOpenID && !contains(d.GrantedScope, "openid") {
 		return nil, oauth.InsufficientScope.Hint("The access token lacks the scope openid.")
 	}
 	client, err := s.Clients.Client(ctx, st.client.ID)
@@ -76,6 +77,7 @@ func (s *Service) userinfo(ctx context.Context, client *oauth.Client, d *oauth.G
 	if err != nil {
 		return nil, err
 	}
+	session = s.Options.release(session, client, d, d.GrantedScope, atUserinfo)
 	claims := make(map[string]any, len(session)+4)
 	for name, v := range session {
 		// A consent may supply an acr that the login app did not.

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -68,8 +70,18 @@ type loginRequest struct {
 	Client     clientInfo `json:"client"`
 	RequestURL string     `json:"request_url"`
 	Context    struct {
-		LoginHint string `json:"login_hint"`
+		LoginHint string   `json:"login_hint"`
+		ACRValues []string `json:"acr_values"`
 	} `json:"oidc_context"`
+}
+
+// acr is how the user was authenticated: these pages believe anybody in any
+// way, so it is the way that the client likes best.
+func (l loginRequest) acr() string {
+	if len(l.Context.ACRValues) == 0 {
+		return ""
+	}
+	return l.Context.ACRValues[0]
 }
 
 // Silent reports whether the client forbade every page (prompt=none, OpenID
@@ -85,6 +97,17 @@ type consentRequest struct {
 	RequestURL string     `json:"request_url"`
 	Scope      []string   `json:"requested_scope"`
 	Audience   []string   `json:"requested_access_token_audience"`
+	Context    struct {
+		Claims struct {
+			IDToken  map[string]any `json:"id_token"`
+			Userinfo map[string]any `json:"userinfo"`
+		} `json:"claims"`
+	} `json:"oidc_context"`
+}
+
+// asked are the claims that the client names (OpenID Connect Core §5.5).
+func (c consentRequest) asked() []string {
+	return slices.AppendSeq(slices.Collect(maps.Keys(c.Context.Claims.IDToken)), maps.Keys(c.Context.Claims.Userinfo))
 }
 
 // Silent is as for loginRequest.
@@ -98,6 +121,7 @@ func silent(requestURL string) bool {
 // acceptLogin is the body of acceptLoginRequest.
 type acceptLogin struct {
 	Subject     string `json:"subject"`
+	ACR         string `json:"acr,omitempty"`
 	Remember    bool   `json:"remember,omitempty"`
 	RememberFor int    `json:"remember_for,omitempty"` // seconds
 }

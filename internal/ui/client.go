@@ -16,7 +16,7 @@ import (
 const demoClientID = "hydra-demo"
 
 // demoScopes are what the demo application may ask for.
-var demoScopes = []string{"openid", "offline", "profile", "email"}
+var demoScopes = []string{"openid", "offline", "profile", "email", "address", "phone"}
 
 // demoClient keeps the demo application registered. It is a confidential
 // client: public ones with a plain http redirect URI are asked for consent

@@ -87,7 +87,7 @@ func (u *UI) acceptConsent(w http.ResponseWriter, r *http.Request, challenge str
 	if remember {
 		body.RememberFor = rememberFor
 	}
-	body.Session.IDToken = claims(c.Subject, scope)
+	body.Session.IDToken = claims(c.Subject, scope, c.asked())
 	to, err := u.admin.decide(r.Context(), "consent", challenge, "accept", body)
 	if err != nil {
 		return err

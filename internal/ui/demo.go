@@ -53,7 +53,7 @@ func (u *UI) demoSignIn(w http.ResponseWriter, r *http.Request) error {
 	if len(scope) > 0 {
 		q.Set("scope", strings.Join(scope, " "))
 	}
-	if p := in.Get("prompt"); slices.Contains([]string{"none", "login", "consent"}, p) {
+	if p := in.Get("prompt"); slices.Contains([]string{"none", "login", "consent", "select_account"}, p) {
 		q.Set("prompt", p)
 	}
 	u.setCookie(w, r, id, key)

@@ -10,36 +10,6 @@ import (
 // rememberFor is how long "remember" lasts, in seconds: a day.
 const rememberFor = 24 * 60 * 60
 
-// person is somebody to sign in as.
-type person struct {
-	Subject, Name, Email string
-}
-
-// people are the made-up users of the development login page.
-var people = []person{
-	{Subject: "alice", Name: "Alice Anderson", Email: "alice@example.com"},
-	{Subject: "bob", Name: "Bob Berger", Email: "bob@example.com"},
-}
-
-// claims are what the person's ID token says beyond who it is, for the
-// granted scopes (OpenID Connect Core §5.4). Nothing is known of a subject
-// that somebody typed.
-func claims(subject string, scope []string) map[string]any {
-	out := map[string]any{}
-	for _, p := range people {
-		for _, s := range scope {
-			switch {
-			case p.Subject != subject:
-			case s == "profile":
-				out["name"], out["preferred_username"] = p.Name, p.Subject
-			case s == "email":
-				out["email"], out["email_verified"] = p.Email, true
-			}
-		}
-	}
-	return out
-}
-
 type loginView struct {
 	view
 	Challenge string
@@ -65,7 +35,7 @@ func (u *UI) loginPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch {
 	case l.Skip && l.Silent():
-		return u.acceptLogin(w, r, challenge, acceptLogin{Subject: l.Subject})
+		return u.acceptLogin(w, r, challenge, acceptLogin{Subject: l.Subject, ACR: l.acr()})
 	case l.Skip:
 		u.render(w, http.StatusOK, "login_skip", loginView{view: u.view(), Challenge: challenge, Request: l, Other: u.otherSubject(l.RequestURL)})
 	default:
@@ -102,7 +72,7 @@ func (u *UI) loginDecision(w http.ResponseWriter, r *http.Request) error {
 	}
 	if l.Skip {
 		// The subject is not open to choice, and the remembering neither.
-		return u.acceptLogin(w, r, challenge, acceptLogin{Subject: l.Subject})
+		return u.acceptLogin(w, r, challenge, acceptLogin{Subject: l.Subject, ACR: l.acr()})
 	}
 	// The subject is taken byte for byte; what was typed counts more than
 	// the button that was set before anybody typed.
@@ -116,7 +86,7 @@ func (u *UI) loginDecision(w http.ResponseWriter, r *http.Request) error {
 			Picked: picked, Remember: remember, Problem: "Pick somebody, or type a subject that is not blank."})
 		return nil
 	}
-	body := acceptLogin{Subject: subject, Remember: remember}
+	body := acceptLogin{Subject: subject, Remember: remember, ACR: l.acr()}
 	if remember {
 		body.RememberFor = rememberFor
 	}

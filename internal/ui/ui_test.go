@@ -214,14 +214,15 @@ func TestClaimsFollowTheGrantedScopes(t *testing.T) {
 	for _, test := range []struct {
 		subject string
 		scope   []string
+		asked   []string
 		want    map[string]any
 	}{
-		{"alice", []string{"openid"}, map[string]any{}},
-		{"bob", []string{"openid", "email"}, map[string]any{"email": "bob@example.com", "email_verified": true}},
-		{"alice", []string{"profile"}, map[string]any{"name": "Alice Anderson", "preferred_username": "alice"}},
-		{"carol", []string{"profile", "email"}, map[string]any{}},
+		{"alice", []string{"openid"}, nil, map[string]any{}},
+		{"bob", []string{"openid", "email"}, nil, map[string]any{"email": "bob@example.com", "email_verified": true}},
+		{"alice", []string{"openid", "phone"}, []string{"name", "shoe_size"}, map[string]any{"name": "Alice Anderson", "phone_number": "+1 555 0100", "phone_number_verified": true}},
+		{"carol", []string{"profile", "email"}, []string{"name"}, map[string]any{}},
 	} {
-		if diff := cmp.Diff(test.want, claims(test.subject, test.scope)); diff != "" {
+		if diff := cmp.Diff(test.want, claims(test.subject, test.scope, test.asked)); diff != "" {
 			t.Errorf("claims(%q, %q): %s", test.subject, test.scope, diff)
 		}
 	}

@@ -41,6 +41,7 @@ var kinds = map[oauth.Kind]kindText{
 	oauth.ConsentRequired:          {http.StatusBadRequest, "The user has to give consent first, and the request forbids to ask for it.", ""},
 	oauth.InteractionRequired:      {http.StatusBadRequest, "The user has to do something first, and the request forbids to ask for it.", ""},
 	oauth.AccountSelectionRequired: {http.StatusBadRequest, "The user has to select an account first, and the request forbids to ask for it.", ""},
+	oauth.UnmetAuthentication:      {http.StatusBadRequest, "The user could not be authenticated in the way that the request demands.", ""},
 	oauth.RequestNotSupported:      {http.StatusBadRequest, "The server does not support the parameter request.", ""},
 	oauth.RequestURINotSupported:   {http.StatusBadRequest, "The server does not support the parameter request_uri.", ""},
 	oauth.RegistrationNotSupported: {http.StatusBadRequest, "The server does not support the parameter registration.", ""},
