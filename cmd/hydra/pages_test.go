@@ -186,7 +186,7 @@ func walkKeyboard(t *testing.T, s *program, tb *tab) {
 	space("consent-scope-email")
 	enter("consent-allow")
 	tb.says("result-title", "Signed in as "+subject)
-	tb.says("result-token-response", `"scope": "openid profile"`)
+	tb.says("result-token-response", `"scope": "openid profile address phone"`)
 	tb.shows("result-no-refresh")
 	if !tb.is(`document.getElementById("result-refresh").disabled`) {
 		t.Error("the button Refresh is there to be pressed, without a refresh token")
