@@ -94,6 +94,16 @@ export async function unrouted(method, url) {
   return (await answer(url)) === strange;
 }
 
+// absent lists the operations of those given that the server does not serve,
+// for Coverage: what comes with other work is driven as soon as it is there.
+export async function absent(why, operations) {
+  const out = {};
+  for (const [operation, [method, url]] of Object.entries(operations)) {
+    if (await unrouted(method, url)) out[operation] = { why, missing: () => unrouted(method, url) };
+  }
+  return out;
+}
+
 // Coverage is the list of what a published client can do. An operation counts
 // as driven once the client has taken an answer for what the test expects.
 export class Coverage {

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/cookiejar"
@@ -49,22 +50,28 @@ func TestHydraClientGo(t *testing.T) {
 	j.issuers()
 	j.itself()
 
+	// What comes with other work is driven as soon as it is there.
+	logout := absent(t, "signing out comes with the logout work", map[string][2]string{
+		"OAuth2API.GetOAuth2LogoutRequest":    {"GET", adminURL + "/admin/oauth2/auth/requests/logout?logout_challenge=x"},
+		"OAuth2API.AcceptOAuth2LogoutRequest": {"PUT", adminURL + "/admin/oauth2/auth/requests/logout/accept?logout_challenge=x"},
+		"OAuth2API.RejectOAuth2LogoutRequest": {"PUT", adminURL + "/admin/oauth2/auth/requests/logout/reject?logout_challenge=x"},
+		"OidcAPI.RevokeOidcSession":           {"GET", publicURL + "/oauth2/sessions/logout"},
+	})
+	if len(logout) == 0 {
+		j.signingOut()
+	}
+	registration := absent(t, "dynamic registration comes with its own work", map[string][2]string{
+		"OidcAPI.CreateOidcDynamicClient": {"POST", publicURL + "/oauth2/register"},
+		"OidcAPI.GetOidcDynamicClient":    {"GET", publicURL + "/oauth2/register/x"},
+		"OidcAPI.SetOidcDynamicClient":    {"PUT", publicURL + "/oauth2/register/x"},
+		"OidcAPI.DeleteOidcDynamicClient": {"DELETE", publicURL + "/oauth2/register/x"},
+	})
+	if len(registration) == 0 {
+		j.registration()
+	}
 	leftOut := map[string]lacking{"OidcAPI.CreateVerifiableCredential": {"a draft that is left out", "POST", publicURL + "/credentials"}}
-	const logout = "/admin/oauth2/auth/requests/logout"
-	for operation, l := range map[string]lacking{
-		"OAuth2API.GetOAuth2LogoutRequest":    {method: "GET", url: adminURL + logout + "?logout_challenge=x"},
-		"OAuth2API.AcceptOAuth2LogoutRequest": {method: "PUT", url: adminURL + logout + "/accept?logout_challenge=x"},
-		"OAuth2API.RejectOAuth2LogoutRequest": {method: "PUT", url: adminURL + logout + "/reject?logout_challenge=x"},
-		"OidcAPI.RevokeOidcSession":           {method: "GET", url: publicURL + "/oauth2/sessions/logout"},
-	} {
-		leftOut[operation] = lacking{"signing out comes with the logout work", l.method, l.url}
-	}
-	for operation, l := range map[string]lacking{
-		"OidcAPI.CreateOidcDynamicClient": {method: "POST"}, "OidcAPI.GetOidcDynamicClient": {method: "GET", url: "/x"},
-		"OidcAPI.SetOidcDynamicClient": {method: "PUT", url: "/x"}, "OidcAPI.DeleteOidcDynamicClient": {method: "DELETE", url: "/x"},
-	} {
-		leftOut[operation] = lacking{"dynamic registration comes with its own work", l.method, publicURL + "/oauth2/register" + l.url}
-	}
+	maps.Copy(leftOut, logout)
+	maps.Copy(leftOut, registration)
 	j.cover.check(t, operations(j.admin), leftOut)
 }
 
@@ -351,4 +358,66 @@ func (j *judgement) itself() {
 		must[*hydra.IsReady200Response](j)(c.MetadataAPI.IsReady(ctx).Execute())
 	}
 	j.equal("a version", must[*hydra.GetVersion200Response](j)(j.admin.MetadataAPI.GetVersion(ctx).Execute()).GetVersion() != "", true)
+}
+
+func (j *judgement) signingOut() {
+	api, ctx := j.admin.OAuth2API, j.t.Context()
+	c, b, subject := j.client(nil), j.browser(), "erin-"+rand.Text()
+	_, session := j.signIn(b, c, subject, false)
+	// The client has no parameters here, but the browser's cookies can be its own.
+	address, err := url.Parse(publicURL)
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	own := hydra.NewConfiguration()
+	*own = *j.public.GetConfig()
+	ask := func() string {
+		var cookies []string
+		for _, cookie := range b.Jar.Cookies(address) {
+			cookies = append(cookies, cookie.Name+"="+cookie.Value)
+		}
+		own.DefaultHeader = map[string]string{"Cookie": strings.Join(cookies, "; ")}
+		res, err := hydra.NewAPIClient(own).OidcAPI.RevokeOidcSession(ctx).Execute()
+		if res == nil || res.StatusCode != http.StatusFound {
+			j.t.Fatalf("%v, %v", res, err)
+		}
+		b.Jar.SetCookies(address, res.Cookies())
+		to, err := res.Location()
+		if err != nil {
+			j.t.Fatal(err)
+		}
+		return to.Query().Get("logout_challenge")
+	}
+	challenge := ask()
+	wanted := must[*hydra.OAuth2LogoutRequest](j)(api.GetOAuth2LogoutRequest(ctx).LogoutChallenge(challenge).Execute())
+	j.equal("the logout request", wanted.GetSubject()+" "+wanted.GetSid(), subject+" "+session)
+	j.equal("rp_initiated", wanted.GetRpInitiated(), false)
+	j.gone(api.RejectOAuth2LogoutRequest(ctx).LogoutChallenge(challenge).Execute())
+	skip := func() bool {
+		return must[*hydra.OAuth2LoginRequest](j)(api.GetOAuth2LoginRequest(ctx).LoginChallenge(j.begin(b, c)).Execute()).GetSkip()
+	}
+	j.equal("skip after the rejection", skip(), true)
+	to := must[*hydra.OAuth2RedirectTo](j)(api.AcceptOAuth2LogoutRequest(ctx).LogoutChallenge(ask()).Execute())
+	j.open(b, to.RedirectTo)
+	j.equal("skip after signing out", skip(), false)
+}
+
+func (j *judgement) registration() {
+	api, ctx := j.public.OidcAPI, j.t.Context()
+	c := hydra.NewOAuth2Client()
+	c.SetClientName("registered")
+	c.SetRedirectUris([]string{callback})
+	made := must[*hydra.OAuth2Client](j)(api.CreateOidcDynamicClient(ctx).OAuth2Client(*c).Execute())
+	id := made.GetClientId()
+	as := func(c *hydra.OAuth2Client) context.Context {
+		return context.WithValue(ctx, hydra.ContextAccessToken, c.GetRegistrationAccessToken())
+	}
+	j.equal("registration_client_uri", made.GetRegistrationClientUri(), publicURL+"/oauth2/register/"+id)
+	j.equal("client_name", must[*hydra.OAuth2Client](j)(api.GetOidcDynamicClient(as(made), id).Execute()).GetClientName(), "registered")
+	c.SetClientName("changed")
+	changed := must[*hydra.OAuth2Client](j)(api.SetOidcDynamicClient(as(made), id).OAuth2Client(*c).Execute())
+	j.equal("client_name", changed.GetClientName(), "changed")
+	_, res, err := api.GetOidcDynamicClient(as(made), id).Execute()
+	j.refused(res, err, 401) // the token was exchanged
+	j.gone(api.DeleteOidcDynamicClient(as(changed), id).Execute())
 }

@@ -6,15 +6,13 @@ import sdk from '@oryd/hydra-client';
 import * as h from './harness.mjs';
 
 const { AdminApi, Configuration, PublicApi } = sdk;
-const leftOut = {};
-for (const [operation, method, url] of [
-  ['AdminApi.getLogoutRequest', 'GET', `${h.adminURL}/oauth2/auth/requests/logout?logout_challenge=x`],
-  ['AdminApi.acceptLogoutRequest', 'PUT', `${h.adminURL}/oauth2/auth/requests/logout/accept?logout_challenge=x`],
-  ['AdminApi.rejectLogoutRequest', 'PUT', `${h.adminURL}/oauth2/auth/requests/logout/reject?logout_challenge=x`],
-  ['PublicApi.disconnectUser', 'GET', `${h.publicURL}/oauth2/sessions/logout`],
-]) leftOut[operation] = { why: 'signing out comes with the logout work', missing: () => h.unrouted(method, url) };
-
-const coverage = new h.Coverage(h.methodsOf({ AdminApi, PublicApi }), leftOut);
+const logout = await h.absent('signing out comes with the logout work', {
+  'AdminApi.getLogoutRequest': ['GET', `${h.adminURL}/oauth2/auth/requests/logout?logout_challenge=x`],
+  'AdminApi.acceptLogoutRequest': ['PUT', `${h.adminURL}/oauth2/auth/requests/logout/accept?logout_challenge=x`],
+  'AdminApi.rejectLogoutRequest': ['PUT', `${h.adminURL}/oauth2/auth/requests/logout/reject?logout_challenge=x`],
+  'PublicApi.disconnectUser': ['GET', `${h.publicURL}/oauth2/sessions/logout`],
+});
+const coverage = new h.Coverage(h.methodsOf({ AdminApi, PublicApi }), logout);
 after(() => coverage.check());
 
 const admin = h.watched(coverage, 'AdminApi', new AdminApi(new Configuration({ basePath: h.adminURL })));
@@ -125,6 +123,32 @@ test('rejections', async () => {
   assert.equal((await browser.end(no.redirect_to)).error, 'access_denied');
   await h.refused(admin.getLoginRequest('0'.repeat(32)), 404);
 });
+
+if (Object.keys(logout).length === 0) {
+  test('signing out', async () => {
+    const client = await newClient();
+    const subject = h.named('erin');
+    const { code, browser, asked } = await signIn(client, subject, { login: { remember: true, remember_for: 3600 } });
+    const { id_token: hint } = await tokens(client, code);
+    const ask = async () => {
+      const answer = await anybody.disconnectUser({
+        params: { id_token_hint: hint, post_logout_redirect_uri: h.callback, state: 'bye' },
+        headers: { cookie: browser.cookie }, maxRedirects: 0, validateStatus: (status) => status === 302,
+      });
+      browser.keep(answer.headers['set-cookie']);
+      return h.parameter(new URL(answer.headers.location), 'logout_challenge');
+    };
+    const first = await ask();
+    const { data: wanted } = await admin.getLogoutRequest(first);
+    assert.deepEqual([wanted.subject, wanted.sid, wanted.rp_initiated], [subject, asked.session_id, true]);
+    assert.match(wanted.request_url, /\/oauth2\/sessions\/logout/);
+    assert.equal((await admin.rejectLogoutRequest(first, { error: 'access_denied' })).status, 204);
+    assert.equal((await admin.getLoginRequest(await begin(browser, client))).data.skip, true);
+    const { data: done } = await admin.acceptLogoutRequest(await ask());
+    assert.equal((await browser.end(done.redirect_to)).state, 'bye');
+    assert.equal((await admin.getLoginRequest(await begin(browser, client))).data.skip, false);
+  });
+}
 
 test('clients', async () => {
   const client = await newClient({ owner: h.named('owner') });

@@ -8,20 +8,22 @@ import * as h from './harness.mjs';
 
 const { Configuration, JwkApi, MetadataApi, OAuth2Api, OidcApi, WellknownApi } = sdk;
 const apis = { JwkApi, MetadataApi, OAuth2Api, OidcApi, WellknownApi };
+const logout = await h.absent('signing out comes with the logout work', {
+  'OAuth2Api.getOAuth2LogoutRequest': ['GET', `${h.adminURL}/admin/oauth2/auth/requests/logout?logout_challenge=x`],
+  'OAuth2Api.acceptOAuth2LogoutRequest': ['PUT', `${h.adminURL}/admin/oauth2/auth/requests/logout/accept?logout_challenge=x`],
+  'OAuth2Api.rejectOAuth2LogoutRequest': ['PUT', `${h.adminURL}/admin/oauth2/auth/requests/logout/reject?logout_challenge=x`],
+  'OidcApi.revokeOidcSession': ['GET', `${h.publicURL}/oauth2/sessions/logout`],
+});
+const registration = await h.absent('dynamic registration comes with its own work', {
+  'OidcApi.createOidcDynamicClient': ['POST', `${h.publicURL}/oauth2/register`],
+  'OidcApi.getOidcDynamicClient': ['GET', `${h.publicURL}/oauth2/register/x`],
+  'OidcApi.setOidcDynamicClient': ['PUT', `${h.publicURL}/oauth2/register/x`],
+  'OidcApi.deleteOidcDynamicClient': ['DELETE', `${h.publicURL}/oauth2/register/x`],
+});
 const leftOut = {
   'OidcApi.createVerifiableCredential': { why: 'a draft that is left out', missing: () => h.unrouted('POST', `${h.publicURL}/credentials`) },
+  ...logout, ...registration,
 };
-for (const [operation, method, url] of [
-  ['OAuth2Api.getOAuth2LogoutRequest', 'GET', `${h.adminURL}/admin/oauth2/auth/requests/logout?logout_challenge=x`],
-  ['OAuth2Api.acceptOAuth2LogoutRequest', 'PUT', `${h.adminURL}/admin/oauth2/auth/requests/logout/accept?logout_challenge=x`],
-  ['OAuth2Api.rejectOAuth2LogoutRequest', 'PUT', `${h.adminURL}/admin/oauth2/auth/requests/logout/reject?logout_challenge=x`],
-  ['OidcApi.revokeOidcSession', 'GET', `${h.publicURL}/oauth2/sessions/logout`],
-]) leftOut[operation] = { why: 'signing out comes with the logout work', missing: () => h.unrouted(method, url) };
-for (const [operation, method, path] of [
-  ['createOidcDynamicClient', 'POST', ''], ['getOidcDynamicClient', 'GET', '/x'], ['setOidcDynamicClient', 'PUT', '/x'], ['deleteOidcDynamicClient', 'DELETE', '/x'],
-]) {
-  leftOut[`OidcApi.${operation}`] = { why: 'dynamic registration comes with its own work', missing: () => h.unrouted(method, `${h.publicURL}/oauth2/register${path}`) };
-}
 
 const coverage = new h.Coverage(h.methodsOf(apis), leftOut);
 after(() => coverage.check());
@@ -137,6 +139,48 @@ test('rejections', async () => {
   assert.equal((await browser.end(refused.redirect_to)).error, 'access_denied');
   await h.refused(admin.getOAuth2LoginRequest({ loginChallenge: '0'.repeat(32) }), 404);
 });
+
+if (Object.keys(logout).length === 0) {
+  test('signing out', async () => {
+    const client = await newClient({ post_logout_redirect_uris: [h.callback], skip_logout_consent: true });
+    const subject = h.named('erin');
+    const { code, browser, asked } = await signIn(client, subject, { login: { remember: true, remember_for: 3600 } });
+    const { id_token: hint } = await tokens(client, code);
+    const ask = async () => h.parameter(await step(browser, api('OidcApi', h.publicURL).revokeOidcSession, {
+      id_token_hint: hint, post_logout_redirect_uri: h.callback, state: 'bye',
+    }), 'logout_challenge');
+    const logoutChallenge = await ask();
+    const { data: wanted } = await admin.getOAuth2LogoutRequest({ logoutChallenge });
+    assert.deepEqual([wanted.challenge, wanted.subject, wanted.sid, wanted.rp_initiated], [logoutChallenge, subject, asked.session_id, true]);
+    assert.deepEqual([wanted.client.client_id, wanted.client.skip_logout_consent], [client.id, true]);
+    assert.equal((await admin.rejectOAuth2LogoutRequest({ logoutChallenge })).status, 204);
+    assert.equal((await admin.getOAuth2LoginRequest({ loginChallenge: await begin(browser, client) })).data.skip, true);
+    const { data: done } = await admin.acceptOAuth2LogoutRequest({ logoutChallenge: await ask() });
+    assert.equal((await browser.end(done.redirect_to)).state, 'bye');
+    assert.equal((await admin.getOAuth2LoginRequest({ loginChallenge: await begin(browser, client) })).data.skip, false);
+  });
+}
+
+if (Object.keys(registration).length === 0) {
+  test('dynamic registration', async () => {
+    const oidc = (accessToken) => api('OidcApi', h.publicURL, { accessToken });
+    const { data: made, status } = await oidc().createOidcDynamicClient({ oAuth2Client: { client_name: 'registered', redirect_uris: [h.callback] } });
+    assert.equal(status, 201);
+    assert.ok(made.client_id && made.registration_access_token);
+    assert.equal(made.registration_client_uri, `${h.publicURL}/oauth2/register/${made.client_id}`);
+    const id = made.client_id;
+    const own = oidc(made.registration_access_token);
+    const { data: read } = await own.getOidcDynamicClient({ id });
+    assert.deepEqual([read.client_name, read.registration_access_token], ['registered', undefined]);
+    await h.refused(oidc('ory_at_another').getOidcDynamicClient({ id }), 401);
+    const { data: changed } = await own.setOidcDynamicClient({ id, oAuth2Client: { client_name: 'changed', redirect_uris: [h.callback] } });
+    assert.equal(changed.client_name, 'changed');
+    assert.ok(changed.registration_access_token);
+    await h.refused(own.getOidcDynamicClient({ id }), 401); // the token was exchanged
+    assert.equal((await oidc(changed.registration_access_token).deleteOidcDynamicClient({ id })).status, 204);
+    await h.refused(admin.getOAuth2Client({ id }), 404);
+  });
+}
 
 test('clients', async () => {
   const owner = h.named('owner');
