@@ -92,6 +92,15 @@ tools:
 	@cd judges && $(GO) mod download
 	@cd judges && { cmp -s package-lock.json node_modules/.installed || { npm ci --silent && cp package-lock.json node_modules/.installed; }; }
 
+.PHONY: million test-distributed
+million: ## Purge a year of one million Grants on PostgreSQL and print what it costs (some minutes).
+	YEAR_GRANTS=1000000 $(GO) test -count=1 -timeout 30m -run 'TestYearOfTraffic/PostgreSQL' -v ./internal/sqlstore
+
+# TEST_DSN_COCKROACH, TEST_DSN_YUGABYTE and TEST_DSN_TIDB name empty databases, whose tables the tests fill and empty.
+test-distributed: ## Run the store's contract on the databases that TEST_DSN_COCKROACH, _YUGABYTE and _TIDB name.
+	@test -n "$${TEST_DSN_COCKROACH:-}$${TEST_DSN_YUGABYTE:-}$${TEST_DSN_TIDB:-}" || { echo "set TEST_DSN_COCKROACH, TEST_DSN_YUGABYTE or TEST_DSN_TIDB to the DSN of an empty database"; exit 1; }
+	$(GO) test -count=1 -timeout 60m -parallel 1 -tags distributed -run TestContractOnForeignServers -v ./internal/sqlstore
+
 fuzz: ## Fuzz every parser for FUZZTIME (10s) each.
 	@for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \

@@ -42,7 +42,11 @@ func (r *Ring) RotateRows(ctx context.Context, announce time.Duration) (active t
 	// The slot depends on the key that is followed: of two that rotate at once
 	// one wins, and both go on with its key.
 	slot := digest("after", fmt.Sprintf("%d/%08x", keys[0].Kind, keys[0].KID))
-	row, err := r.row(secret.Row, slot, now, now.Add(announce))
+	active = now.Add(announce)
+	if !active.After(keys[0].ActiveFrom) {
+		active = keys[0].ActiveFrom.Add(time.Microsecond) // the newest is the one that begins last
+	}
+	row, err := r.row(secret.Row, slot, now, active)
 	if err != nil {
 		return time.Time{}, false, err
 	}

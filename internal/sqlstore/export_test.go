@@ -37,3 +37,6 @@ func (s *Store) MigrateTo(ctx context.Context, version int64) error {
 		return err
 	})
 }
+
+// Handle lends the store's connections.
+func (s *Store) Handle(f func(*sql.DB) error) error { return f(s.engine.handle()) }

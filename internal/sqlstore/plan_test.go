@@ -200,17 +200,6 @@ func TestPlanShowsWalks(t *testing.T) {
 	}
 }
 
-// Engines differ in these words; no statement may use them.
-func TestStatementsArePortable(t *testing.T) {
-	t.Parallel()
-	banned := regexp.MustCompile(`(?i)\b(RETURNING|ON CONFLICT|ON DUPLICATE|FOR UPDATE|SKIP LOCKED|CURRENT_TIMESTAMP|NOW\(|strftime|unixepoch|REPLACE INTO|INSERT OR|rowid|LAST_INSERT|REFERENCES|IS NOT DISTINCT|ILIKE|PRAGMA)`)
-	for name, stmt := range statements(t) {
-		if word := banned.FindString(stmt); word != "" {
-			t.Errorf("%s uses %s", name, word)
-		}
-	}
-}
-
 // SQL stands in constants, where the checks above see it.
 func TestStatementsAreConstants(t *testing.T) {
 	t.Parallel()
