@@ -408,7 +408,7 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// Attack: two nodes' first start at once makes one signing key and one ring.
+// Attack: two nodes' first start at once makes one key of each kind and one ring.
 func TestTwoFirstStarts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -425,8 +425,13 @@ func TestTwoFirstStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, b := get(t, nodes[0].Public+"/.well-known/jwks.json"), get(t, nodes[1].Public+"/.well-known/jwks.json")
-	if a.Status != 200 || a.Body != b.Body || strings.Count(a.Body, `"kid"`) != 1 {
+	if a.Status != 200 || a.Body != b.Body {
 		t.Errorf("the nodes publish\n%s\n%s", a.Body, b.Body)
+	}
+	for _, alg := range []string{"RS256", "RSA-OAEP-256", "ECDH-ES"} { // one to sign with, two to encrypt to
+		if n := strings.Count(a.Body, `"alg":"`+alg+`"`); n != 1 {
+			t.Errorf("%d keys of %s are published, want 1:\n%s", n, alg, a.Body)
+		}
 	}
 }
 
