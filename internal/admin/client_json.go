@@ -43,6 +43,11 @@ type clientJSON struct {
 
 	RequestObjectEncAlg    string          `json:"request_object_encryption_alg,omitempty"`
 	RequestObjectEnc       string          `json:"request_object_encryption_enc,omitempty"`
+	IDTokenEncAlg          string          `json:"id_token_encrypted_response_alg,omitempty"`
+	IDTokenEnc             string          `json:"id_token_encrypted_response_enc,omitempty"`
+	UserinfoEncAlg         string          `json:"userinfo_encrypted_response_alg,omitempty"`
+	UserinfoEnc            string          `json:"userinfo_encrypted_response_enc,omitempty"`
+	AccessTokenSignedAlg   string          `json:"access_token_signed_response_alg,omitempty"` // ours
 	AccessTokenStrategy    string          `json:"access_token_strategy,omitempty"`
 	AccessTokenProfile     string          `json:"access_token_profile,omitempty"` // ours
 	ClaimsPlacement        string          `json:"claims_placement,omitempty"`     // ours
@@ -147,6 +152,11 @@ func encodeClient(c *oauth.Client, plain oauth.Secret) *clientJSON {
 		UpdatedAt:               timestamp(c.UpdatedAt),
 		RequestObjectEncAlg:     c.RequestObjectEncAlg,
 		RequestObjectEnc:        c.RequestObjectEnc,
+		IDTokenEncAlg:           c.IDTokenEncAlg,
+		IDTokenEnc:              c.IDTokenEnc,
+		UserinfoEncAlg:          c.UserinfoEncAlg,
+		UserinfoEnc:             c.UserinfoEnc,
+		AccessTokenSignedAlg:    c.AccessTokenSignedAlg,
 		AccessTokenStrategy:     c.AccessTokenStrategy,
 		AccessTokenProfile:      c.AccessTokenProfile,
 		ClaimsPlacement:         c.ClaimsPlacement,
@@ -200,6 +210,11 @@ func (j *clientJSON) client() *oauth.Client {
 		IDTokenSignedAlg:        j.IDTokenSignedAlg,
 		RequestObjectEncAlg:     j.RequestObjectEncAlg,
 		RequestObjectEnc:        j.RequestObjectEnc,
+		IDTokenEncAlg:           j.IDTokenEncAlg,
+		IDTokenEnc:              j.IDTokenEnc,
+		UserinfoEncAlg:          j.UserinfoEncAlg,
+		UserinfoEnc:             j.UserinfoEnc,
+		AccessTokenSignedAlg:    j.AccessTokenSignedAlg,
 		AccessTokenStrategy:     j.AccessTokenStrategy,
 		AccessTokenProfile:      j.AccessTokenProfile,
 		ClaimsPlacement:         j.ClaimsPlacement,

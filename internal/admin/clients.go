@@ -2,6 +2,7 @@ package admin
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,8 +22,18 @@ func (h *Handler) handleCreateClient(g *generation, w http.ResponseWriter, r *ht
 		return err
 	}
 	about(r.Context(), "client:"+c.ID)
+	h.prepare(r.Context(), c)
 	w.Header().Set("Location", g.prefix+"/clients/"+segment(c.ID))
 	return web.WriteJSON(w, http.StatusCreated, g.client(c, plain))
+}
+
+// prepare makes the signing keys that a client's algorithms need, so that they
+// are published before they sign. The client is registered in any case, and what
+// failed here is made on first need.
+func (h *Handler) prepare(ctx context.Context, c *oauth.Client) {
+	if err := h.Tokens.PrepareKeys(ctx, c); err != nil {
+		web.NoteError(ctx, err)
+	}
 }
 
 // handleListClients serves GET /clients, in the byte order of the ids. The
@@ -83,6 +94,7 @@ func (h *Handler) handleUpdateClient(g *generation, w http.ResponseWriter, r *ht
 	if err != nil {
 		return err
 	}
+	h.prepare(r.Context(), c)
 	return web.WriteJSON(w, http.StatusOK, g.client(c, plain))
 }
 
@@ -99,6 +111,7 @@ func (h *Handler) handlePatchClient(g *generation, w http.ResponseWriter, r *htt
 	if err != nil {
 		return err
 	}
+	h.prepare(r.Context(), c)
 	return web.WriteJSON(w, http.StatusOK, g.client(c, plain))
 }
 

@@ -26,6 +26,8 @@ type Options struct {
 	// SubjectTypes are the subject types that clients may have, the default
 	// first unless public is among them. None: public alone.
 	SubjectTypes []string
+	// UnsignedIDTokens lets clients register the algorithm none for ID tokens.
+	UnsignedIDTokens bool
 	// RedirectSchemes are private-use URI schemes without a dot that redirect
 	// URIs may use all the same (RFC 8252 §7.1 asks for a dot).
 	RedirectSchemes []string

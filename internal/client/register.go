@@ -51,8 +51,12 @@ var rules = []func(draft) string{
 	corsOrigins,         // RFC 6454 §6.2
 	sectorForm,          // OpenID Connect Registration §5
 	userinfoAlg,         // OpenID Connect Registration §2, userinfo_signed_response_alg
+	idTokenAlg,          // OpenID Connect Core §2, id_token_signed_response_alg
+	accessTokenAlg,      // ours
+	responseEncryption,  // OpenID Connect Registration §2
 	redirectURIs,        // RFC 6749 §3.1.2, RFC 8252 §7.1
 	subjectType,         // OpenID Connect Registration §2, subject_type
+	pairwiseSector,      // OpenID Connect Core §8.1
 	authSigningAlg,      // OpenID Connect Registration §2, token_endpoint_auth_signing_alg
 	shownURIs,           // RFC 7591 §5: links that a login page may show
 	requestObjects,      // OpenID Connect Registration §2, request_object_*
@@ -161,6 +165,11 @@ func bounds(d draft) string {
 		{"request_object_encryption_enc", d.RequestObjectEnc, maxShortWord},
 		{"userinfo_signed_response_alg", d.UserinfoSignedAlg, maxShortWord},
 		{"id_token_signed_response_alg", d.IDTokenSignedAlg, maxShortWord},
+		{"id_token_encrypted_response_alg", d.IDTokenEncAlg, maxShortWord},
+		{"id_token_encrypted_response_enc", d.IDTokenEnc, maxShortWord},
+		{"userinfo_encrypted_response_alg", d.UserinfoEncAlg, maxShortWord},
+		{"userinfo_encrypted_response_enc", d.UserinfoEnc, maxShortWord},
+		{"access_token_signed_response_alg", d.AccessTokenSignedAlg, maxShortWord},
 	} {
 		if len(text.value) > text.max || !plain(text.value) {
 			return "The member " + text.name + " is too long or contains control characters."
@@ -263,13 +272,6 @@ func corsOrigins(d draft) string {
 func sectorForm(d draft) string {
 	if d.SectorIdentifierURI != "" && !webURL(d.SectorIdentifierURI, "https") {
 		return "The sector_identifier_uri must be an absolute URL with scheme https."
-	}
-	return ""
-}
-
-func userinfoAlg(d draft) string {
-	if d.UserinfoSignedAlg != "none" && d.UserinfoSignedAlg != "RS256" {
-		return "The userinfo_signed_response_alg is none or RS256."
 	}
 	return ""
 }

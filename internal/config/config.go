@@ -193,6 +193,7 @@ type OIDC struct {
 
 	UnsignedRequestObjects bool // take request objects with alg none
 	VerifyRequestHash      bool // the fragment of a request_uri must be the hash of what is there
+	UnsignedIDTokens       bool
 }
 
 // WebFinger holds what discovery announces.
@@ -223,9 +224,12 @@ type Cache struct {
 
 // Keys holds options of key rotation.
 type Keys struct {
-	AnnounceFor  time.Duration
-	RotateEvery  time.Duration // of signing keys; 0: by command only
-	SealRotation time.Duration // of data keys; 0: never
+	AnnounceFor    time.Duration
+	RotateEvery    time.Duration // of signing keys; 0: by command only
+	SealRotation   time.Duration // of data keys; 0: never
+	PublishRetired time.Duration // how long a retired signing key stays published
+	IDTokenAlg     string        // ""; as the newest key
+	AccessTokenAlg string        // likewise
 }
 
 // Janitor holds options of the clean-up job.

@@ -220,13 +220,14 @@ var oauth2Options = []option{
 var oidcOptions = []option{
 	{
 		Key: "oidc.subject_identifiers.supported_types", Was: []string{"oidc.subject_identifiers.enabled"}, Default: "public", Env: []string{"OIDC_SUBJECT_TYPES_SUPPORTED"},
-		Doc: "Subject types that clients may register.", Allowed: "a list of `public` and `pairwise`",
+		Doc: "Subject types that clients may register. `pairwise` gives the clients of each sector another name for the same user (OpenID Connect Core §8); it needs a salt and opaque access tokens.", Allowed: "a list of `public` and `pairwise`",
 		bind: func(c *Config) any { return &c.OIDC.SubjectTypes }, check: eachOf("public", "pairwise"),
 	},
 	{
 		Key: "oidc.subject_identifiers.pairwise.salt", Env: []string{"OIDC_SUBJECT_TYPE_PAIRWISE_SALT"}, Secret: true,
 		Doc: "Salt of pairwise subjects, at least 8 bytes. Changing it changes every pairwise subject.", bind: func(c *Config) any { return &c.OIDC.PairwiseSalt },
 	},
+	unsignedIDTokens,
 	{
 		Key: "oidc.dynamic_client_registration.default_scope", Env: []string{"OIDC_DYNAMIC_CLIENT_REGISTRATION_DEFAULT_SCOPE"},
 		Doc: "Scopes of a client that is created without any.", bind: func(c *Config) any { return &c.OIDC.DefaultScopes },
@@ -281,8 +282,8 @@ var serverOptions = []option{
 		Allowed: "a duration from 0s to 1m", bind: func(c *Config) any { return &c.Cache.Staleness }, check: lasting(0, time.Minute),
 	},
 	{
-		Key: "keys.announce_for", Default: "10m",
-		Doc:     "How long a new signing key is published before it signs, so that clients which cache the key set know it. 0: it signs at once, as in the original.",
+		Key: "keys.announce_for", Default: "70m",
+		Doc:     "How long a new signing key is published before it signs, so that whoever caches the key set for an hour knows it by then. 0: it signs at once, as in the original.",
 		Allowed: "a duration from 0s to 720h", bind: func(c *Config) any { return &c.Keys.AnnounceFor }, check: lasting(0, 30*day),
 	},
 	{
@@ -295,6 +296,7 @@ var serverOptions = []option{
 		Doc: "Replace the keys that seal tokens and rows when they are older; what they sealed stays valid. 0: never.", Allowed: "0s, or a duration from 1h to 8760h",
 		bind: func(c *Config) any { return &c.Keys.SealRotation }, check: zeroOr(time.Hour, 365*day),
 	},
+	idTokenAlg, accessTokenAlg, publishRetired,
 	{
 		Key: "janitor.interval", Default: "5m",
 		Doc: "How often expired rows are deleted, by one node at a time. 0: only by `POST /oauth2/flush`.", Allowed: "0s, or a duration from 1s to 24h",

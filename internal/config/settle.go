@@ -190,9 +190,6 @@ func (c *Config) settlePairwise() error {
 	if c.Strategies.AccessToken == "jwt" {
 		return problem{key: "strategies.access_token", what: "jwt shows the real subject, which contradicts pairwise among oidc.subject_identifiers.supported_types"}
 	}
-	// A client that asks for pairwise subjects must not get public ones.
-	c.OIDC.SubjectTypes = slices.DeleteFunc(c.OIDC.SubjectTypes, func(t string) bool { return t == "pairwise" })
-	c.warn("pairwise in oidc.subject_identifiers.supported_types has no effect: %s. Clients with subject_type pairwise are refused.", notYet)
 	return nil
 }
 

@@ -100,12 +100,12 @@ func (s *Service) AcceptConsent(ctx context.Context, challenge string, a AcceptC
 	if err := s.Tokens.Options.CheckClaims(a.IDClaims); err != nil {
 		return "", err
 	}
-	_, req, err := s.request(ctx, &c.Flow)
+	client, req, err := s.request(ctx, &c.Flow)
 	if err != nil {
 		return "", err
 	}
 	now := s.Now()
-	g, err := s.grant(c, &req, a, now)
+	g, err := s.grant(c, client, &req, a, now)
 	if err != nil {
 		return "", err
 	}
@@ -133,8 +133,13 @@ func checkAcceptConsent(a AcceptConsent) error {
 }
 
 // grant makes the row of an accepted consent.
-func (s *Service) grant(c *carried, req *oauth.Request, a AcceptConsent, now time.Time) (*oauth.Grant, error) {
+func (s *Service) grant(c *carried, client *oauth.Client, req *oauth.Request, a AcceptConsent, now time.Time) (*oauth.Grant, error) {
 	id := c.Seed.GrantID()
+	data := s.grantData(c, req, a)
+	var err error
+	if data.SubjectIdentifier, err = s.identifier(client, c.Login); err != nil {
+		return nil, err
+	}
 	flowEnd := c.RequestedAt.Add(s.Options.FlowTTL)
 	if flowEnd.Before(now) {
 		flowEnd = now
@@ -152,8 +157,7 @@ func (s *Service) grant(c *carried, req *oauth.Request, a AcceptConsent, now tim
 	}
 	g.ExpiresAt = later(later(g.CodeExpiresAt, flowEnd), c.DeviceUntil) // of its values; the consent's own end stands beside it
 	g.PurgeAt = token.Appointment(later(g.ExpiresAt, g.ConsentUntil), now)
-	data, err := s.Tokens.SealData(id, s.grantData(c, req, a))
-	g.Data = data
+	g.Data, err = s.Tokens.SealData(id, data)
 	return g, err
 }
 

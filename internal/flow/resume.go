@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -103,6 +102,11 @@ func (s *Service) afterLogin(ctx context.Context, c *carried, client *oauth.Clie
 			return Outcome{}, err
 		}
 	}
+	if _, err := s.identifier(client, c.Login); err != nil {
+		out := s.refuse(req, err)
+		out.ClearFlows = []string{suffix(&c.Flow)}
+		return out, nil
+	}
 	switch next(s.situation(c, client, req)) {
 	case stepLoginRequired:
 		return s.wrongUser(ctx, c, req, now)
@@ -122,24 +126,9 @@ func (s *Service) situation(c *carried, client *oauth.Client, req *oauth.Request
 	return situation{
 		request: *req, public: client.IsPublic(),
 		loggedIn: true, loginUnmet: unmetACR(req, c.Login),
-		loginMatch: matchesHint(&c.Flow) && isWanted(req.Claims.Subjects(), c.Login.Subject, c.Login.ForcedID),
+		loginMatch: s.matchesHint(client, &c.Flow) && isWanted(req.Claims.Subjects(), s.names(client, c.Login)...),
 		covered:    !c.Login.Parent.IsZero(),
 	}
-}
-
-// matchesHint reports whether the user who signed in is the one that
-// id_token_hint named, if it named one.
-func matchesHint(f *oauth.Flow) bool {
-	if len(f.HintClaims) == 0 {
-		return true
-	}
-	var hint struct {
-		Subject string `json:"sub"`
-	}
-	if json.Unmarshal(f.HintClaims, &hint) != nil || hint.Subject == "" {
-		return false
-	}
-	return hint.Subject == f.Login.Subject || hint.Subject == f.Login.ForcedID
 }
 
 // wrongUser answers a login that is not the one that was asked for. A session

@@ -57,10 +57,12 @@ type Options struct {
 	SessionTTL time.Duration // of a remembered login without an end of its own
 
 	Scopes            oauth.ScopeStrategy
-	MinState          int  // characters that state must have; 0: it may be missing
-	MinNonce          int  // characters that a nonce must have if there is one
-	PKCEForAll        bool // demand PKCE of every client
-	PKCEForPublic     bool // demand PKCE of public clients
+	MinState          int          // characters that state must have; 0: it may be missing
+	MinNonce          int          // characters that a nonce must have if there is one
+	Pairwise          bool         // clients may have pairwise subjects (OpenID Connect Core §8.1)
+	PairwiseSalt      oauth.Secret // of these
+	PKCEForAll        bool         // demand PKCE of every client
+	PKCEForPublic     bool         // demand PKCE of public clients
 	RequestObjects    RequestObjects
 	InsecureRedirects bool // allow http beyond the loopback interface (development)
 

@@ -37,13 +37,13 @@ func (s *Service) Start(ctx context.Context, params url.Values, rawQuery string,
 	if err := s.remember(ctx, f, &now, b); err != nil {
 		return Outcome{}, err
 	}
-	if fault, err := s.hint(ctx, f, &now, params.Get("id_token_hint")); err != nil {
+	if fault, err := s.hint(ctx, client, f, &now, params.Get("id_token_hint")); err != nil {
 		return Outcome{}, err
 	} else if fault != nil {
 		return s.refuse(&r.req, fault), nil
 	}
 	if wanted := r.req.Claims.Subjects(); len(wanted) > 0 {
-		match := f.Had != nil && isWanted(wanted, f.Had.Subject)
+		match := f.Had != nil && isWanted(wanted, s.names(client, &oauth.Login{Subject: f.Had.Subject})...)
 		now.hintMatch = match && (!now.hinted || now.hintMatch)
 		now.hinted = true
 	}
@@ -79,7 +79,7 @@ func (s *Service) remember(ctx context.Context, f *oauth.Flow, now *situation, b
 
 // hint verifies an id_token_hint (OpenID Connect Core §3.1.2.1). The first
 // error is for the client.
-func (s *Service) hint(ctx context.Context, f *oauth.Flow, now *situation, raw string) (*oauth.Error, error) {
+func (s *Service) hint(ctx context.Context, client *oauth.Client, f *oauth.Flow, now *situation, raw string) (*oauth.Error, error) {
 	if raw == "" {
 		return nil, nil
 	}
@@ -92,8 +92,8 @@ func (s *Service) hint(ctx context.Context, f *oauth.Flow, now *situation, raw s
 	}
 	f.HintClaims = h.Claims
 	now.hinted = true
-	now.hintMatch = f.Had != nil && f.Had.Subject == h.Subject
-	return nil, nil
+	now.hintMatch, err = s.remembersHinted(ctx, client, f, h)
+	return nil, err
 }
 
 // toLogin draws the flow's secrets and sends the browser to the login app, or

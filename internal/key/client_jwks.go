@@ -131,7 +131,8 @@ func parseClientKey(raw json.RawMessage) (*clientKey, error) {
 	if len(k.KeyID) > maxKID {
 		return nil, refuseKID
 	}
-	if k.Algorithm != "" && k.Use != "enc" && !fits(k.Algorithm, k.Key) {
+	forEncryption := k.Use != "sig" && encryptsWith(k.Algorithm, k.Key)
+	if k.Algorithm != "" && k.Use != "enc" && !forEncryption && !fits(k.Algorithm, k.Key) {
 		return nil, refuseAlg
 	}
 	return &clientKey{kid: k.KeyID, alg: k.Algorithm, use: k.Use, public: k.Key}, nil

@@ -1,6 +1,7 @@
 package key
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -144,10 +145,8 @@ func (r *rotation) replace(ctx context.Context, into, alg string) ([]Rotated, er
 	}
 	// Of two that follow the same key at once, one wins.
 	state := []string{"after", alg}
-	for _, k := range []*stored{before, r.own.newest()} {
-		if k != nil {
-			state = append(state, k.row.Set, k.row.KID)
-		}
+	if k := cmp.Or(before, r.own.newest()); k != nil {
+		state = append(state, k.row.Set, k.row.KID)
 	}
 	kid, err := r.addPair(ctx, into, alg, ks.after(r.now), active, state)
 	if errors.Is(err, oauth.ErrExists) {

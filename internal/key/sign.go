@@ -37,10 +37,14 @@ func (s *Service) Verify(ctx context.Context, set, jwt string) (Verified, error)
 // not know the key.
 func (s *Service) verify(ctx context.Context, set string, c *compact) (Verified, error) {
 	v, err := s.verifyIn(ctx, set, c)
-	if errors.Is(err, ErrInvalidJWT) && (c.KID == "" || errors.Is(err, ErrUnknownKey)) {
-		return s.verifyIn(ctx, ByAlgorithm(set), c)
+	if !errors.Is(err, ErrInvalidJWT) || c.KID != "" && !errors.Is(err, ErrUnknownKey) {
+		return v, err
 	}
-	return v, err
+	beside, besideErr := s.verifyIn(ctx, ByAlgorithm(set), c)
+	if errors.Is(besideErr, ErrUnknownKey) {
+		return v, err // which says more, if the token names no key
+	}
+	return beside, besideErr
 }
 
 func (s *Service) verifyIn(ctx context.Context, set string, c *compact) (Verified, error) {

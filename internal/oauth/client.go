@@ -74,9 +74,14 @@ type Client struct {
 	RequestObjectEnc        string          `json:"request_object_enc,omitempty"`     // JWE enc
 	UserinfoSignedAlg       string          `json:"userinfo_signed_alg,omitempty"`
 	IDTokenSignedAlg        string          `json:"id_token_signed_alg,omitempty"`
-	AccessTokenStrategy     string          `json:"access_token_strategy,omitempty"` // "opaque", "jwt" or "" for the server's
-	AccessTokenProfile      string          `json:"access_token_profile,omitempty"`  // "hydra", "rfc9068" or "" for the server's
-	ClaimsPlacement         string          `json:"claims_placement,omitempty"`      // "both", "standard" or "" for the server's
+	IDTokenEncAlg           string          `json:"id_token_enc_alg,omitempty"`
+	IDTokenEnc              string          `json:"id_token_enc,omitempty"`
+	UserinfoEncAlg          string          `json:"userinfo_enc_alg,omitempty"`
+	UserinfoEnc             string          `json:"userinfo_enc,omitempty"`
+	AccessTokenSignedAlg    string          `json:"access_token_signed_alg,omitempty"` // "": the server's
+	AccessTokenStrategy     string          `json:"access_token_strategy,omitempty"`   // "opaque", "jwt" or "" for the server's
+	AccessTokenProfile      string          `json:"access_token_profile,omitempty"`    // "hydra", "rfc9068" or "" for the server's
+	ClaimsPlacement         string          `json:"claims_placement,omitempty"`        // "both", "standard" or "" for the server's
 	PostLogoutRedirectURIs  []string        `json:"post_logout_redirect_uris,omitempty"`
 	FrontchannelLogoutURI   string          `json:"frontchannel_logout_uri,omitempty"`
 	FrontchannelLogoutSID   bool            `json:"frontchannel_logout_sid,omitempty"`

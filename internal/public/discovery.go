@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"hydra/internal/key"
 	"hydra/internal/oauth"
 	"hydra/internal/token"
 	"hydra/internal/web"
@@ -36,6 +37,11 @@ type metadata struct {
 	RequireRequestURIRegistration bool     `json:"require_request_uri_registration"`
 	ClaimsParameter               bool     `json:"claims_parameter_supported"`
 	requestObjectMetadata
+
+	IDTokenEncryptionAlgs  []string `json:"id_token_encryption_alg_values_supported"`
+	IDTokenEncryptionEncs  []string `json:"id_token_encryption_enc_values_supported"`
+	UserinfoEncryptionAlgs []string `json:"userinfo_encryption_alg_values_supported"`
+	UserinfoEncryptionEncs []string `json:"userinfo_encryption_enc_values_supported"`
 
 	TokenAuthSigningAlgs      []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	RevocationEndpoint        string   `json:"revocation_endpoint"`
@@ -99,41 +105,55 @@ func encodeMetadata(m metadata, alg string) (*document, error) {
 // metadata says what this server does, and nothing that it does not.
 func (o *Options) metadata(alg string) metadata {
 	return metadata{
-		Issuer:                o.Issuer,
-		AuthorizationEndpoint: o.endpoint(o.Announce.Authorization, "/oauth2/auth"),
-		RegistrationEndpoint:  o.Announce.Registration,
-		TokenEndpoint:         o.endpoint(o.Announce.Token, "/oauth2/token"),
-		JWKSURI:               o.endpoint(o.Announce.JWKS, "/.well-known/jwks.json"),
-		SubjectTypes:          list(nil, o.SubjectTypes, oauth.SubjectPublic),
-		ResponseTypes:         responseTypes,
-		Claims:                list(claimsKnown, o.Claims),
-		GrantTypes:            grantTypes,
-		ResponseModes:         responseModes,
-		UserinfoEndpoint:      o.endpoint(o.Announce.Userinfo, "/userinfo"),
-		Scopes:                list(scopesKnown, o.Scopes),
-		TokenAuthMethods:      authMethods,
-		UserinfoSigningAlgs:   []string{"none", alg},
-		// RS256 must be announced (Discovery §3), and tokens that were signed
-		// with it before may be around.
+		Issuer:                        o.Issuer,
+		AuthorizationEndpoint:         o.endpoint(o.Announce.Authorization, "/oauth2/auth"),
+		RegistrationEndpoint:          o.Announce.Registration,
+		TokenEndpoint:                 o.endpoint(o.Announce.Token, "/oauth2/token"),
+		JWKSURI:                       o.endpoint(o.Announce.JWKS, "/.well-known/jwks.json"),
+		SubjectTypes:                  list(nil, o.SubjectTypes, oauth.SubjectPublic),
+		ResponseTypes:                 responseTypes,
+		Claims:                        list(claimsKnown, o.Claims),
+		GrantTypes:                    grantTypes,
+		ResponseModes:                 responseModes,
+		UserinfoEndpoint:              o.endpoint(o.Announce.Userinfo, "/userinfo"),
+		Scopes:                        list(scopesKnown, o.Scopes),
+		TokenAuthMethods:              authMethods,
 		RequestParameter:              true,
 		RequestURIParameter:           true,
 		RequireRequestURIRegistration: true,
 		requestObjectMetadata:         o.requestObjects(),
-		IDTokenSigningAlgs:            list([]string{"RS256"}, []string{alg}),
-		TokenAuthSigningAlgs:          authAlgs,
-		RevocationEndpoint:            o.endpoint("", "/oauth2/revoke"),
-		RevocationAuthMethods:         authMethods,
-		RevocationAuthSigningAlgs:     authAlgs,
-		DeviceEndpoint:                o.endpoint(o.Announce.Device, "/oauth2/device/auth"),
-		ClaimsParameter:               true,
-		PromptValues:                  promptValues,
-		ACRValues:                     o.ACRValues,
-		CodeChallengeMethods:          []string{"S256"},
-		ResponseIss:                   true,
-		IDTokenSignedAlg:              []string{alg},
-		UserinfoSignedAlg:             []string{alg},
-		sessionMetadata:               o.sessions(),
+
+		UserinfoSigningAlgs: list([]string{token.AlgNone}, key.SigningAlgs()),
+
+		IDTokenSigningAlgs:     o.idTokenAlgs(),
+		IDTokenEncryptionAlgs:  key.EncryptionAlgs(),
+		IDTokenEncryptionEncs:  key.EncryptionEncs(),
+		UserinfoEncryptionAlgs: key.EncryptionAlgs(),
+		UserinfoEncryptionEncs: key.EncryptionEncs(),
+
+		TokenAuthSigningAlgs:      authAlgs,
+		RevocationEndpoint:        o.endpoint("", "/oauth2/revoke"),
+		RevocationAuthMethods:     authMethods,
+		RevocationAuthSigningAlgs: authAlgs,
+		DeviceEndpoint:            o.endpoint(o.Announce.Device, "/oauth2/device/auth"),
+		ClaimsParameter:           true,
+		PromptValues:              promptValues,
+		ACRValues:                 o.ACRValues,
+		CodeChallengeMethods:      []string{"S256"},
+		ResponseIss:               true,
+		IDTokenSignedAlg:          []string{alg},
+		UserinfoSignedAlg:         []string{alg},
+		sessionMetadata:           o.sessions(),
 	}
+}
+
+// idTokenAlgs are those that a client may register, whatever the server signs
+// with for the others.
+func (o *Options) idTokenAlgs() []string {
+	if o.UnsignedIDTokens {
+		return append(key.SigningAlgs(), token.AlgNone)
+	}
+	return key.SigningAlgs()
 }
 
 func (o *Options) endpoint(announced, path string) string {

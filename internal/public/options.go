@@ -35,6 +35,8 @@ type Options struct {
 	// each time.
 	JWKSMaxAge time.Duration
 
+	UnsignedIDTokens bool // clients may ask for the algorithm none
+
 	CORS web.CORS
 }
 

@@ -119,7 +119,7 @@ func TestDiscovery(t *testing.T) {
 	if err := json.Unmarshal(again.Body.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if got := doc["id_token_signing_alg_values_supported"]; !cmp.Equal(got, []any{"RS256", "EdDSA"}) || again.Header().Get("ETag") == w.Header().Get("ETag") {
+	if got := doc["id_token_signed_response_alg"]; !cmp.Equal(got, []any{"EdDSA"}) || again.Header().Get("ETag") == w.Header().Get("ETag") {
 		t.Errorf("after the rotation: %v, etag %s", got, again.Header().Get("ETag"))
 	}
 }
@@ -140,7 +140,7 @@ func TestMetadataDefaults(t *testing.T) {
 		"subject types": m.SubjectTypes, "scopes": m.Scopes, "claims": m.Claims, "ID token algorithms": m.IDTokenSigningAlgs, "userinfo algorithms": m.UserinfoSigningAlgs,
 	} {
 		want := map[string][]string{
-			"subject types": {"public"}, "scopes": {"offline", "openid", "offline_access"}, "claims": {"sub"}, "ID token algorithms": {"RS256"}, "userinfo algorithms": {"none", "RS256"},
+			"subject types": {"public"}, "scopes": {"offline", "openid", "offline_access"}, "claims": {"sub"}, "ID token algorithms": key.SigningAlgs(), "userinfo algorithms": slices.Concat([]string{"none"}, key.SigningAlgs()),
 		}[name]
 		if !slices.Equal(got, want) {
 			t.Errorf("%s = %q, want %q", name, got, want)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -35,6 +36,7 @@ type app struct {
 	ring   *key.Ring
 	keys   *key.Service
 	tokens *token.Service
+	log    *slog.Logger
 	now    func() time.Time
 
 	public, admin http.Handler
@@ -72,28 +74,24 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 	if err := openRing(ctx, c, ring, o.Log); err != nil {
 		return nil, err
 	}
-	keys := &key.Service{Store: store, Sealer: sealer, Watch: watch, Now: o.Now, AnnounceFor: c.Keys.AnnounceFor}
-	if err := keys.Ensure(ctx, token.IDTokenSet, signingAlg); err != nil {
+	keys, err := openKeys(ctx, c, &key.Service{Store: store, Sealer: sealer, Watch: watch, Now: o.Now}, o.Log)
+	if err != nil {
 		return nil, err
-	}
-	if c.Strategies.AccessToken == "jwt" {
-		if err := keys.Ensure(ctx, token.AccessTokenSet, signingAlg); err != nil {
-			return nil, err
-		}
 	}
 	fetcher, err := newFetcher(c)
 	if err != nil {
 		return nil, err
 	}
+	remote := &key.RemoteKeys{Fetcher: fetcher, Now: o.Now, Observe: observe}
 	clients := &client.Service{
 		Store: store, Replays: store, Watch: watch, Now: o.Now, Observe: observe,
 		Sealer:     sealer,
 		Options:    clientOptions(c),
-		RemoteKeys: &key.RemoteKeys{Fetcher: fetcher, Now: o.Now, Observe: observe},
+		RemoteKeys: remote,
 		Fetch:      document(fetcher),
 	}
 	tokens := &token.Service{
-		Store: store, Clients: clients, Keys: keys, Sealer: sealer, Now: o.Now, Observe: observe,
+		Store: store, Clients: clients, Keys: keys, RemoteKeys: remote, Sealer: sealer, Now: o.Now, Observe: observe,
 		Options: tokenOptions(c),
 	}
 	tokens.BeforeSpend = beforeSpend(c, &tokens.Options, fetcher.Roots, metrics)
@@ -102,7 +100,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		Keys: keys, Documents: &key.Documents{Fetcher: fetcher, Now: o.Now},
 		Options: flowOptions(c),
 	}
-	a := &app{config: c, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, now: o.Now}
+	a := &app{config: c, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, log: o.Log, now: o.Now}
 
 	errs := &web.Errors{ShareDebug: c.OAuth2.ExposeInternalErrors || c.Dev}
 	edge := func(port string, l config.Listener) func(http.Handler) http.Handler {
@@ -143,10 +141,6 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 	}
 	return a, nil
 }
-
-// signingAlg is what a set gets that has no key yet: OpenID Connect demands
-// that everybody understands it.
-const signingAlg = "RS256"
 
 // lives bounds how long the values of a kind can live, so that their keys can
 // go. Values of the kinds that are missing may live for ever: a client can

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"hydra/internal/oauth"
-	"hydra/internal/token"
 )
 
 // job is something that one node at a time does every now and then.
@@ -100,19 +99,4 @@ func (a *app) jobs() []job {
 func (a *app) purge(ctx context.Context) error {
 	_, err := a.tokens.Purge(ctx, a.now(), 0)
 	return err
-}
-
-// rotationCheck is how often the age of signing keys is looked at.
-func rotationCheck(rotateEvery time.Duration) time.Duration {
-	return min(rotateEvery, time.Hour) // 0: never
-}
-
-// rotateKeys replaces signing keys that are older than the option says.
-func (a *app) rotateKeys(ctx context.Context) error {
-	for _, set := range []string{token.IDTokenSet, token.AccessTokenSet} {
-		if _, err := a.keys.RotateOlder(ctx, set, a.config.Keys.RotateEvery); err != nil {
-			return err
-		}
-	}
-	return nil
 }

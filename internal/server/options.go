@@ -25,6 +25,7 @@ func clientOptions(c *config.Config) client.Options {
 		SubjectTypes:     c.OIDC.SubjectTypes,
 		RedirectSchemes:  c.OAuth2.RedirectSchemes,
 		PBKDF2Iterations: c.OAuth2.PBKDF2Iterations,
+		UnsignedIDTokens: c.OIDC.UnsignedIDTokens,
 	}
 	return o
 }
@@ -57,6 +58,7 @@ func tokenOptions(c *config.Config) token.Options {
 		UserinfoRequiresOpenID:   c.OAuth2.UserinfoRequiresOpenID,
 		ClaimsPlacement:          c.OIDC.ClaimsPlacement,
 		ClaimsByScope:            c.OIDC.ClaimsByScope,
+		UnsignedIDTokens:         c.OIDC.UnsignedIDTokens,
 		AssertionAudiences:       []string{c.URLs.Issuer, tokenURL(c)},
 		AssertionMaxTTL:          c.OAuth2.AssertionMaxTTL,
 		AssertionJTIOptional:     c.OAuth2.AssertionJTIOptional,
@@ -95,6 +97,8 @@ func flowOptions(c *config.Config) flow.Options {
 		RequestObjects:    flow.RequestObjects{RefuseUnsigned: !c.OIDC.UnsignedRequestObjects, VerifyHash: c.OIDC.VerifyRequestHash},
 		InsecureRedirects: c.Dev,
 		MaxSealedChars:    c.Flow.MaxSealedChars,
+		Pairwise:          slices.Contains(c.OIDC.SubjectTypes, oauth.SubjectPairwise),
+		PairwiseSalt:      c.OIDC.PairwiseSalt,
 	}
 }
 
@@ -152,10 +156,8 @@ func publicOptions(c *config.Config) public.Options {
 		ACRValues: c.WebFinger.SupportedACRValues, SubjectTypes: c.OIDC.SubjectTypes,
 		JWKSSets: sets, EncryptionSet: flow.RequestObjectSet,
 		SignedRequestsOnly: !c.OIDC.UnsignedRequestObjects,
-		// Half of the time that a key is announced, so that whoever asked just
-		// before asks again in time.
-		JWKSMaxAge: c.Keys.AnnounceFor / 2,
-		CORS:       cors(c.Serve.Public.CORS),
+		JWKSMaxAge:         jwksMaxAge(c.Keys.AnnounceFor), UnsignedIDTokens: c.OIDC.UnsignedIDTokens,
+		CORS: cors(c.Serve.Public.CORS),
 	}
 }
 

@@ -69,7 +69,11 @@ func (s *Service) signAccess(ctx context.Context, a accessClaims) (oauth.Secret,
 	if err != nil {
 		return "", err
 	}
-	v, err := s.Keys.Sign(ctx, AccessTokenSet, typ, payload)
+	g, err := s.Keys.Signer(ctx, AccessTokenSet, a.client.AccessTokenSignedAlg)
+	if err != nil {
+		return "", err
+	}
+	v, err := g.Sign(ctx, typ, payload)
 	return oauth.Secret(v), err
 }
 

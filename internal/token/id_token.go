@@ -19,7 +19,7 @@ var reservedIDClaims = []string{
 // OpenID Connect Core §2, §3.1.3.3, §3.2.2.10 and §3.3.2.11. A refreshed one keeps auth_time and acr and has no
 // nonce (§12.2).
 func (s *Service) idToken(ctx context.Context, p payout, access oauth.Secret) (oauth.Secret, error) {
-	alg, err := s.Keys.SigningAlg(ctx, IDTokenSet)
+	signer, err := s.idTokenSigner(ctx, p.client, p.grantType == oauth.GrantImplicit)
 	if err != nil {
 		return "", err
 	}
@@ -40,12 +40,8 @@ func (s *Service) idToken(ctx context.Context, p payout, access oauth.Secret) (o
 	claims["iat"] = issued
 	claims["exp"] = issued + int64(p.life.id/time.Second)
 	claims["rat"] = p.row.RequestedAt.Unix()
-	if access != "" {
-		claims["at_hash"] = key.LeftHash(alg, string(access))
-	}
-	if p.code != "" {
-		claims["c_hash"] = key.LeftHash(alg, string(p.code))
-	}
+	signer.hashInto(claims, "at_hash", access)
+	signer.hashInto(claims, "c_hash", p.code)
 	if p.data.AuthTime != 0 {
 		claims["auth_time"] = p.data.AuthTime
 	}
@@ -65,8 +61,11 @@ func (s *Service) idToken(ctx context.Context, p payout, access oauth.Secret) (o
 	if err != nil {
 		return "", err
 	}
-	v, err := s.Keys.Sign(ctx, IDTokenSet, typeJWT, payload)
-	return oauth.Secret(v), err
+	jwt, err := signer.sign(ctx, payload)
+	if err != nil {
+		return "", err
+	}
+	return s.encrypt(ctx, p.client, key.Encryption{Alg: p.client.IDTokenEncAlg, Enc: p.client.IDTokenEnc, ContentType: typeJWT}, jwt)
 }
 
 // sessionClaims are the consent's id_token claims without the reserved names.

@@ -43,10 +43,12 @@ type Service struct {
 	Store   Store
 	Clients Clients
 	Keys    *key.Service
-	Sealer  *secret.Sealer
-	Options Options
-	Now     func() time.Time
-	Observe oauth.Observer
+	// RemoteKeys reads the jwks_uri of clients whose answers are encrypted.
+	RemoteKeys *key.RemoteKeys
+	Sealer     *secret.Sealer
+	Options    Options
+	Now        func() time.Time
+	Observe    oauth.Observer
 
 	// BeforeSpend, when set, is asked after everything was compared and before
 	// anything is signed or spent. It may change the claims of the Payout's
@@ -101,6 +103,7 @@ type Options struct {
 	ScopeStrategy            oauth.ScopeStrategy // wildcard
 	DefaultGrantAllowedScope bool                // client credentials without scope get all the client's scopes
 	UserinfoRequiresOpenID   bool
+	UnsignedIDTokens         bool // clients may have registered the algorithm none
 
 	// ClaimsPlacement says where the consent's claims go, for clients that do
 	// not say: PlacementBoth (default) or PlacementStandard.

@@ -3,17 +3,17 @@ package token
 import (
 	"context"
 	"errors"
-	"fmt"
 
+	"hydra/internal/key"
 	"hydra/internal/oauth"
 )
 
 // Userinfo is the answer of the userinfo endpoint, OpenID Connect Core §5.3.2:
-// either JSON or a signed JWT.
+// either JSON or a JWT, signed, encrypted or both.
 type Userinfo struct {
 	Client *oauth.Client
 	JSON   []byte
-	JWT    oauth.Secret // set when the client registered userinfo_signed_response_alg
+	JWT    oauth.Secret // set when the client registered an algorithm for it
 }
 
 // Userinfo answers for a live access token that an end-user stands behind.
@@ -89,24 +89,36 @@ func (s *Service) userinfo(ctx context.Context, client *oauth.Client, d *oauth.G
 	if d.ACR != "" {
 		claims["acr"] = d.ACR
 	}
-	alg := client.UserinfoSignedAlg
-	if alg == "" || alg == "none" {
-		body, err := encodeJSON(claims)
-		return &Userinfo{Client: client, JSON: body}, err
+	return s.protectUserinfo(ctx, client, claims)
+}
+
+// protectUserinfo signs and encrypts as the client has registered (OpenID
+// Connect Core §5.3.2): what is encrypted only is plain JSON inside.
+func (s *Service) protectUserinfo(ctx context.Context, client *oauth.Client, claims map[string]any) (*Userinfo, error) {
+	alg, e := client.UserinfoSignedAlg, key.Encryption{Alg: client.UserinfoEncAlg, Enc: client.UserinfoEnc}
+	signed := alg != "" && alg != AlgNone
+	if signed {
+		claims["iss"] = s.Options.Issuer
+		claims["aud"] = []string{client.ID}
 	}
-	signer, err := s.Keys.SigningAlg(ctx, IDTokenSet)
-	if err != nil {
-		return nil, err
-	}
-	if signer != alg {
-		return nil, fmt.Errorf("token: the client wants userinfo signed with %q, the key is for %s", alg, signer)
-	}
-	claims["iss"] = s.Options.Issuer
-	claims["aud"] = []string{client.ID} // §5.3.2
 	body, err := encodeJSON(claims)
 	if err != nil {
 		return nil, err
 	}
-	jwt, err := s.Keys.Sign(ctx, IDTokenSet, typeJWT, body)
-	return &Userinfo{Client: client, JWT: oauth.Secret(jwt)}, err
+	text := string(body)
+	if signed {
+		e.ContentType = typeJWT
+		g, err := s.Keys.Signer(ctx, IDTokenSet, alg)
+		if err != nil {
+			return nil, err
+		}
+		if text, err = g.Sign(ctx, typeJWT, body); err != nil {
+			return nil, err
+		}
+	}
+	if !signed && e.Alg == "" {
+		return &Userinfo{Client: client, JSON: body}, nil
+	}
+	jwt, err := s.encrypt(ctx, client, e, text)
+	return &Userinfo{Client: client, JWT: jwt}, err
 }
