@@ -61,18 +61,19 @@ var floors = map[string]floor{
 	"internal/storetest": {level: 2, imports: []string{"internal/oauth", "internal/sqlstore"}, modules: []string{"github.com/google/go-cmp/cmp"}, std: []string{"testing", "database/sql"}},                                                                   // a test suite, with a driver that fails on demand and real servers
 
 	// What the commands need that are clients of a running server.
-	"internal/show":   {level: 1, modules: []string{"github.com/goccy/go-yaml"}},
-	"internal/remote": {level: 2, imports: []string{"internal/oauth", "internal/secret", "internal/key"}},
+	"internal/openapi": {level: 1, modules: []string{"github.com/goccy/go-yaml"}, std: []string{"embed"}}, // the parts of the description
+	"internal/show":    {level: 1, modules: []string{"github.com/goccy/go-yaml"}},
+	"internal/remote":  {level: 2, imports: []string{"internal/oauth", "internal/secret", "internal/key"}},
 
 	"internal/public": {level: 5, imports: handlers},
-	"internal/admin":  {level: 5, imports: handlers},
+	"internal/admin":  {level: 5, imports: append(slices.Clone(handlers), "internal/openapi")},
 	// The pages talk to the two ports over HTTP like anybody else; of the core
 	// they only borrow what makes a client secret.
 	"internal/ui": {level: 5, imports: []string{"internal/oauth", "internal/secret", "internal/web"}},
 
 	"internal/server": {
 		level:   6,
-		imports: append(slices.Clone(handlers), "internal/config", "internal/sqlstore", "internal/public", "internal/admin", "internal/ui"),
+		imports: append(slices.Clone(handlers), "internal/config", "internal/sqlstore", "internal/public", "internal/admin", "internal/ui", "internal/openapi"),
 		modules: []string{"github.com/prometheus/client_golang/prometheus"},
 		std:     []string{"math/rand/v2"}, // jitter
 	},

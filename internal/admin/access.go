@@ -165,8 +165,11 @@ func visible(r rune) rune {
 // refuse answers in the form of the generation that was called.
 func (a *Access) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	style := web.AdminErrors
-	if strings.HasPrefix(r.URL.Path, "/admin/") {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/admin/"):
 		style = web.BriefErrors
+	case r.URL.Path == "/oauth2/introspect":
+		style = web.OAuthErrors
 	}
 	a.answer(w, r, style, err)
 }

@@ -63,7 +63,7 @@ func newAPI(t *testing.T) *api {
 	}
 	mux := new(web.Mux)
 	(&Handler{Clients: a.clients, Keys: a.keys, Tokens: a.tokens, Sealer: sealer, Errors: new(web.Errors)}).Routes(mux)
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(described(t, mux))
 	t.Cleanup(server.Close)
 	a.url = server.URL
 	return a

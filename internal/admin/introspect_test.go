@@ -54,7 +54,7 @@ func newTokenAPI(t testing.TB, change ...func(*Handler)) *tokenAPI {
 		f(h)
 	}
 	h.Routes(mux)
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(described(t, mux))
 	t.Cleanup(server.Close)
 	a.url = server.URL
 	return a

@@ -15,7 +15,7 @@ import (
 
 // freePaths are those of the admin port that ask nobody who they are: probes
 // cannot say, and what the API can do is no secret.
-var freePaths = []string{"/health/alive", "/health/ready"}
+var freePaths = append([]string{"/health/alive", "/health/ready"}, admin.DescriptionPaths...)
 
 // adminAccess says who may use the admin API; nil when nobody is asked.
 func adminAccess(c *config.Config, errs *web.Errors, observe oauth.Observer) *admin.Access {

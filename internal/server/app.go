@@ -40,6 +40,7 @@ type app struct {
 	now    func() time.Time
 
 	public, admin http.Handler
+	routes        map[string][]string // of both ports, which the description must know
 }
 
 // build opens the storage and makes every service. This is where they meet;
@@ -115,6 +116,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		adminMux.Handle("GET "+prefix+"/version", access.Needs("operations:read", web.AdminErrors, web.Version(o.Version)))
 		adminMux.Handle("GET "+prefix+"/metrics/prometheus", access.Needs("metrics:read", web.AdminErrors, metrics.handler))
 	}
+	(&admin.Description{Version: o.Version, PublicURL: c.URLs.Public, AdminURL: c.URLs.Admin, Errors: errs}).Routes(adminMux)
 	adminCORS := cors(c.Serve.Admin.CORS)
 	adminAPI := adminCORS.Plain(adminCORS.SameSite(access.Wrap(adminMux, freePaths...), errs))
 	if c.Serve.Admin.Loopback() {
@@ -125,6 +127,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 	publicMux := &web.Mux{}
 	publicHandler(c, errs, clients, keys, tokens, flows).Routes(publicMux)
 	publicMux.Handle("GET /health/ready", web.Ready(store.Ping, false))
+	a.routes = map[string][]string{"public": publicMux.Patterns(), "admin": adminMux.Patterns()}
 	wrap := edge("public", c.Serve.Public)
 	api := belowIssuer(c.URLs.Public, publicMux)
 	a.public = wrap(api)

@@ -80,6 +80,7 @@ func startOnce(t *testing.T, change func(*server.Options), environ ...string) (*
 		return nil, err
 	}
 	i.Public, i.Admin = s.URL("public"), s.URL("admin")
+	i.describe()
 	ctx, cancel := context.WithCancel(context.Background())
 	i.cancel = cancel
 	go func() { i.done <- s.Wait(ctx) }()
@@ -178,6 +179,7 @@ func try(t *testing.T, c *http.Client, method, url, body string, headers ...stri
 	if err != nil {
 		return reply{}, err
 	}
+	compare(t, req, res, data)
 	return reply{res.StatusCode, res.Header, string(data), res.Proto}, nil
 }
 
