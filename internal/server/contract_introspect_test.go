@@ -149,7 +149,7 @@ func TestContractDiscovery(t *testing.T) {
 	want := m{
 		"issuer": r.Config.URLs.Issuer, "authorization_endpoint": r.Public + "/oauth2/auth", "token_endpoint": r.Public + "/oauth2/token",
 		"jwks_uri": r.Public + "/.well-known/jwks.json", "registration_endpoint": "https://register.test/", "userinfo_endpoint": "https://userinfo.test/me",
-		"subject_types_supported": []any{"public"}, "claims_parameter_supported": false,
+		"subject_types_supported": []any{"public"}, "claims_parameter_supported": true,
 	}
 	for name, want := range want {
 		if diff := cmp.Diff(want, got[name]); diff != "" {

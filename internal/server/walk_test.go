@@ -21,7 +21,8 @@ type trip struct {
 	begun    time.Time
 	subjects map[string]bool // whose login accept was answered 200
 	granted  *granted        // the last consent accept that was answered 200
-	paid     int             // how often tokens came out of it
+	paid     int             // how often its code was exchanged
+	front    int             // how often the authorization endpoint paid tokens
 	over     string          // why nothing may come out of it any more, and what did is dead
 }
 
@@ -88,11 +89,11 @@ type walk struct {
 func TestFlowWalk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	paid, refused := 0, 0
+	paid, front, refused := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		k := &walk{
 			world: w, t: t, browsers: []*browser{w.browser(), w.browser()}, people: []string{w.name("u"), w.name("u")},
-			clients: []*party{w.client(t, nil), w.client(t, nil)},
+			clients: []*party{w.everything(t, nil), w.everything(t, nil)},
 			trips:   map[string]*trip{}, asked: map[string]*asked{}, verdicts: map[string]*verdict{}, codes: map[string]*issuedCode{},
 			revisions: map[string]int{}, signedIn: map[string]bool{}, carried: map[int]map[string]bool{0: {}, 1: {}},
 		}
@@ -104,13 +105,14 @@ func TestFlowWalk(t *testing.T) {
 		})
 		for _, f := range k.trips {
 			paid += f.paid
+			front += f.front
 			if f.over != "" {
 				refused++
 			}
 		}
 	})
-	if !t.Failed() && (paid < 20 || refused < 20) {
-		t.Errorf("%d trips were paid and %d were over: the walk leads nowhere", paid, refused)
+	if !t.Failed() && (paid < 20 || front < 20 || refused < 20) {
+		t.Errorf("%d trips were paid at the token endpoint, %d at the authorization endpoint, and %d were over: the walk leads nowhere", paid, front, refused)
 	}
 }
 
@@ -136,12 +138,21 @@ func fine(t *rapid.T, r reply, what string) reply {
 func (k *walk) start(t *rapid.T) {
 	x := rapid.IntRange(0, 1).Draw(t, "browser")
 	c := k.clients[rapid.IntRange(0, 1).Draw(t, "client")]
-	pairs := []string{"scope", rapid.SampledFrom([]string{"a", "a b", "a b offline", "c"}).Draw(t, "scope")}
+	pairs := []string{"scope", rapid.SampledFrom([]string{"a", "a b", "a b offline", "b openid"}).Draw(t, "scope")}
 	if p := rapid.SampledFrom([]string{"", "", "", "login", "consent", "none", "login consent"}).Draw(t, "prompt"); p != "" {
 		pairs = append(pairs, "prompt", p)
 	}
 	if a := rapid.SampledFrom([]string{"", "", "", "0", "60"}).Draw(t, "max_age"); a != "" {
 		pairs = append(pairs, "max_age", a)
+	}
+	if kind := rapid.SampledFrom([]string{"", "", "", "token", "code token", "id_token", "code id_token token", "none"}).Draw(t, "response_type"); kind != "" {
+		pairs = append(pairs, "response_type", kind)
+		if strings.Contains(kind, "id_token") {
+			pairs[1] = "a openid"
+		}
+	}
+	if mode := rapid.SampledFrom([]string{"", "", "fragment", "form_post"}).Draw(t, "response_mode"); mode != "" {
+		pairs = append(pairs, "response_mode", mode)
 	}
 	k.send(t, x, k.authURL(c, pairs...))
 }
@@ -177,11 +188,7 @@ func (k *walk) send(t *rapid.T, x int, to string) {
 	b := k.browsers[x]
 	before := b.header()
 	r := fine(t, b.open(k.t, to), "GET "+to)
-	if r.Status != http.StatusFound {
-		return
-	}
-	u := r.location(k.t)
-	q := u.Query()
+	q := k.told(r)
 	v := k.verdict(to)
 	mine := v != nil && v.trip.browser == x && strings.Contains(before, v.trip.cookie+"=")
 	switch {
@@ -197,19 +204,12 @@ func (k *walk) send(t *rapid.T, x int, to string) {
 			k.asked[c] = &asked{trip: v.trip, subject: v.subject, revision: k.revisions[v.subject]}
 			k.consents = append(k.consents, c)
 		}
-	case q.Has("code"):
-		f := v.trip
-		switch {
-		case !mine || !v.consent:
-			t.Fatalf("browser %d gets a code with %s", x, to)
-		case f.granted == nil || f.over != "" || f.paid > 0:
-			t.Fatalf("a code comes out of a trip that is over: %q, paid %d, granted %v", f.over, f.paid, f.granted)
-		case !k.clock.Now().Before(f.begun.Add(k.Config.TTL.LoginConsentRequest)):
-			t.Fatal("a code comes out of a trip whose time is over")
+	case q.Has("code") || q.Has("access_token") || q.Has("id_token"):
+		if !mine || !v.consent {
+			t.Fatalf("browser %d gets a code or a token with %s", x, to)
 		}
-		k.codes[q.Get("code")] = &issuedCode{f, k.clock.Now().Add(k.Config.TTL.AuthCode)}
-		k.note(q.Get("code"))
-	case q.Get("error") == "no_thanks" && mine && v.trip.paid == 0 && v.trip.over == "":
+		k.answered(t, v.trip, q)
+	case q.Get("error") == "no_thanks" && mine && v.trip.paid+v.trip.front == 0 && v.trip.over == "":
 		v.trip.over = "refused"
 	}
 }
@@ -288,7 +288,7 @@ func (k *walk) loginApp(t *rapid.T) {
 	if r.Status != 200 {
 		return
 	}
-	if f.paid > 0 || f.over != "" && !strings.Contains(f.over, "deleted") { // that is noticed when the browser returns
+	if f.paid+f.front > 0 || f.over != "" && !strings.Contains(f.over, "deleted") { // that is noticed when the browser returns
 		t.Fatalf("a login is accepted for a trip that is over: %q, paid %d", f.over, f.paid)
 	}
 	f.subjects[subject] = true
@@ -318,7 +318,7 @@ func (k *walk) consentApp(t *rapid.T) {
 		}
 		return
 	}
-	scope := rapid.SampledFrom([][]string{{"a"}, {"a", "b"}, {"offline", "c"}}).Draw(t, "granted")
+	scope := rapid.SampledFrom([][]string{{"a"}, {"a", "b"}, {"offline", "b"}, {"a", "openid"}}).Draw(t, "granted")
 	r := fine(t, k.call(k.t, "PUT", consentPath+challenge+"/accept", m{
 		"grant_scope": scope, "remember": rapid.Bool().Draw(t, "remember"), "remember_for": rapid.SampledFrom([]int{0, 0, 60}).Draw(t, "for"),
 	}), "consent accept")
@@ -326,7 +326,7 @@ func (k *walk) consentApp(t *rapid.T) {
 		return
 	}
 	switch f := a.trip; {
-	case f.over != "" || f.paid > 0:
+	case f.over != "" || f.paid+f.front > 0:
 		t.Fatalf("a consent is accepted for a trip that is over: %q, paid %d", f.over, f.paid)
 	case !f.subjects[a.subject]:
 		t.Fatalf("%s consents and has not signed in", a.subject)
@@ -469,7 +469,7 @@ func (k *walk) replaceClient(t *rapid.T) {
 			f.over = fmt.Sprintf("client %s was deleted", old.ID)
 		}
 	}
-	k.clients[i] = k.client(k.t, m{"client_id": old.ID})
+	k.clients[i] = k.everything(k.t, m{"client_id": old.ID})
 }
 
 func (k *walk) wait(t *rapid.T) {
