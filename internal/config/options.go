@@ -77,7 +77,8 @@ var storageOptions = []option{
 	{
 		Key: "compatibility", Default: "default",
 		Doc: "Which release counts where the shape of a request cannot tell for which one it was written: `rc` is v1.0.0-rc.6. " +
-			"It decides one thing: introspection without `/admin` answers with the `token_type` `access_token` or `refresh_token` instead of `Bearer`.",
+			"It decides two things: introspection without `/admin` answers with the `token_type` `access_token` or `refresh_token` instead of `Bearer`, " +
+			"and errors of authorization requests reach clients with an `error_hint` of their own, instead of one text in `error_description`.",
 		Allowed: "`default` or `rc`",
 		bind:    func(c *Config) any { return &c.Compatibility }, check: oneOf("default", "rc"),
 	},

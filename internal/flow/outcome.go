@@ -25,6 +25,8 @@ type Outcome struct {
 	// Err, if set, is what the client learns: it becomes error, error_description
 	// and so on beside Params (RFC 6749 §4.1.2.1).
 	Err error
+	// AppsWords says that Err is worded by the login or consent app.
+	AppsWords bool
 
 	SetFlow    string // suffix of the flow cookie to set; "" for none
 	SetValue   string

@@ -45,6 +45,9 @@ func checkResponseType(r *reading) *oauth.Error {
 		return oauth.UnsupportedResponseType.Hint("The server does not know this response_type.")
 	case !r.client.AllowsResponseType(t):
 		return oauth.UnsupportedResponseType.Hint("The client is not allowed to use this response_type.")
+	case t.Has(oauth.ResponseIDToken) && r.client.IDTokenSignedAlg == "none":
+		// OpenID Connect Registration §2, id_token_signed_response_alg.
+		return oauth.UnsupportedResponseType.Hint("A client whose ID tokens are not signed gets none from the authorization endpoint.")
 	case t.Has(oauth.ResponseIDToken) && !slices.Contains(r.req.Scope, "openid"):
 		return oauth.InvalidRequest.Hint("A response_type with id_token needs the scope openid.")
 	}

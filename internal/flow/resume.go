@@ -189,6 +189,7 @@ func (s *Service) afterDenial(ctx context.Context, c *carried, req *oauth.Reques
 
 func (s *Service) denial(c *carried, req *oauth.Request) Outcome {
 	out := s.refuse(req, refusal(c.Denied))
+	out.AppsWords = true
 	out.ClearFlows = []string{suffix(&c.Flow)}
 	return out
 }

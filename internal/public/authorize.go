@@ -112,6 +112,9 @@ func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, out flow.Outc
 	params := out.Params
 	if out.Err != nil {
 		params = h.errorParams(r, out.Err, params)
+		if !out.AppsWords && !h.Options.HintParameters {
+			fold(params)
+		}
 	}
 	if out.Mode == oauth.ModeFormPost {
 		h.postForm(w, r, out.To, params)
@@ -155,6 +158,19 @@ func (h *Handler) errorParams(r *http.Request, err error, beside url.Values) url
 		params.Set("error_debug", clip(debug, 300))
 	}
 	return params
+}
+
+// fold moves what helps a developer into the one parameter that the standard
+// has for it (RFC 6749 §4.1.2.1), as releases since v1.9 do.
+func fold(params url.Values) {
+	text := params.Get("error_description")
+	for _, name := range []string{"error_hint", "error_debug"} {
+		if more := params.Get(name); more != "" {
+			text += " " + more
+		}
+		params.Del(name)
+	}
+	params.Set("error_description", text)
 }
 
 // clip shortens a text that an app or a cause worded, so that the URL which

@@ -23,6 +23,10 @@ type Options struct {
 	SubjectTypes []string // empty: public
 	ACRValues    []string // announced; what the login app knows
 
+	// HintParameters sends hints to clients in parameters of their own, as
+	// v1.0.0-rc.6 did, and not in error_description.
+	HintParameters bool
+
 	// JWKSSets are published in the JSON Web Key Set, in this order.
 	JWKSSets []string
 	// EncryptionSet is published with them: clients encrypt to its keys, which

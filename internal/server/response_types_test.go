@@ -375,3 +375,26 @@ func TestStatementBudgetsOfFrontChannel(t *testing.T) {
 		})
 	}
 }
+
+// What a client is told of an error: the parameters of RFC 6749 §4.1.2.1 and
+// RFC 9207, and nothing beside them, unless an app or an old client wants it.
+func TestErrorParameters(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		environ string
+		hint    bool
+	}{{"COMPATIBILITY=default", false}, {"OAUTH2_EXPOSE_INTERNAL_ERRORS=true", false}, {"COMPATIBILITY=rc", true}} {
+		w := newWorld(t, test.environ)
+		c := w.everything(t, nil)
+		for _, mode := range []string{"query", "fragment", "form_post"} {
+			r := w.browser().open(t, w.authURL(c, "prompt", "none", "id_token_hint", "x", "response_mode", mode)).respond(t, c)
+			want := "error error_description iss state"
+			if test.hint {
+				want = "error error_description error_hint iss state"
+			} else if !strings.Contains(r.Get("error_description"), "id_token_hint") {
+				t.Errorf("%s: the hint is lost: %v", test.environ, r.Values)
+			}
+			equal(t, test.environ+" by "+mode, strings.Join(slices.Sorted(maps.Keys(r.Values)), " "), want)
+		}
+	}
+}
