@@ -15,7 +15,7 @@ import (
 // this program expects.
 var ErrSchema = errors.New("unexpected database schema")
 
-const readSchema = `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`
+const readSchema = `SELECT version_id FROM goose_db_version`
 
 // Migrate makes the database file if there is none and brings its tables up to
 // date. Each migration is a transaction of its own where the engine has that
@@ -47,7 +47,8 @@ func (s *Store) provider(db *sql.DB) (*goose.Provider, error) {
 		return nil, fmt.Errorf("sqlstore: %w", err)
 	}
 	p, err := goose.NewProvider(s.dialect.goose, db, folder,
-		goose.WithSlog(slog.New(slog.DiscardHandler)), goose.WithDisableGlobalRegistry(true))
+		goose.WithSlog(slog.New(slog.DiscardHandler)), goose.WithDisableGlobalRegistry(true),
+		goose.WithAllowOutofOrder(true)) // between releases numbers are taken by several at once
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: migrations: %w", err)
 	}
@@ -69,41 +70,44 @@ func (s *Store) Pending(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// schema returns the version of the database's schema, 0 when it has none.
-func (s *Store) schema(ctx context.Context) (int64, error) {
+// applied returns the versions of the migrations that the database has, none
+// when it has no tables.
+func (s *Store) applied(ctx context.Context) (map[int64]bool, error) {
 	number := func(r *sql.Rows, n *int64) error { return r.Scan(n) }
 	tables, err := one(ctx, s, number, s.dialect.hasSchema)
 	if err != nil || *tables == 0 {
-		return 0, err
+		return nil, err
 	}
-	version, err := one(ctx, s, number, readSchema)
+	versions, err := all(ctx, s, number, readSchema)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return *version, nil
+	set := make(map[int64]bool, len(versions))
+	for _, v := range versions {
+		set[v] = true
+	}
+	return set, nil
 }
 
 // Ping tells whether the database answers and its schema is the expected one;
 // else the error is ErrSchema. The schema is looked at once for each file that
 // is opened, so that a later release may migrate while this one still serves.
 func (s *Store) Ping(ctx context.Context) error {
-	if _, err := s.versions(ctx); s.seen() {
+	_, err := s.versions(ctx)
+	if s.seen() {
 		return err
 	}
-	p, err := s.provider(s.engine.handle())
-	if err != nil {
-		return err
+	if found, harm := s.engine.found(); err != nil && (harm != nil || !found) {
+		return err // there is no file
 	}
-	sources := p.ListSources()
-	want := sources[len(sources)-1].Version
-	have, err := s.schema(ctx)
+	schema, err := s.Schema(ctx)
 	switch {
 	case err != nil:
 		return err
-	case have < want:
-		return fmt.Errorf("sqlstore: %w: it is at version %d and this program needs %d; run the migrations", ErrSchema, have, want)
-	case have > want:
-		return fmt.Errorf("sqlstore: %w: it is at version %d, made by a newer program; this one knows %d", ErrSchema, have, want)
+	case schema.Newer():
+		return fmt.Errorf("sqlstore: %w: it is at version %d, made by a newer program; this one knows %d", ErrSchema, schema.Version, schema.Needs)
+	case schema.Pending() > 0:
+		return fmt.Errorf("sqlstore: %w: it is at version %d and this program needs %d; run the migrations", ErrSchema, schema.Version, schema.Needs)
 	}
 	if checked := s.engine.checked(); checked != nil {
 		checked.Store(true)

@@ -58,10 +58,14 @@ func (s *Store) Schema(ctx context.Context) (Schema, error) {
 	if err != nil {
 		return Schema{}, err
 	}
+	var applied map[int64]bool
 	if found {
-		if out.Version, err = s.schema(ctx); err != nil {
+		if applied, err = s.applied(ctx); err != nil {
 			return Schema{}, err
 		}
+	}
+	for v := range applied {
+		out.Version = max(out.Version, v)
 	}
 	for _, source := range p.ListSources() {
 		text, err := fs.ReadFile(migrations, path.Join(s.dialect.folder, source.Path))
@@ -73,7 +77,7 @@ func (s *Store) Schema(ctx context.Context) (Schema, error) {
 			return Schema{}, fmt.Errorf("sqlstore: %s: %w", source.Path, err)
 		}
 		out.Migrations = append(out.Migrations, Migration{
-			Version: source.Version, Name: source.Path, Applied: source.Version <= out.Version, Steps: steps,
+			Version: source.Version, Name: source.Path, Applied: applied[source.Version], Steps: steps,
 		})
 		out.Needs = source.Version
 	}

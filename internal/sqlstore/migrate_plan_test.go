@@ -74,3 +74,27 @@ func TestReadSteps(t *testing.T) {
 		}
 	}
 }
+
+// A migration whose number is lower than that of one which is there already is
+// not forgotten.
+func TestMigrationsOutOfOrder(t *testing.T) {
+	t.Parallel()
+	s := migrated(t)
+	for _, stmt := range []string{"DROP TABLE devices", "DELETE FROM goose_db_version WHERE version_id = 3"} {
+		if _, err := s.engine.handle().Exec(stmt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names, err := s.Pending(t.Context()); err != nil || len(names) != 1 || names[0] != "00003_devices.sql" {
+		t.Errorf("Pending() = %q, %v", names, err)
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Errorf("Migrate() = %v", err)
+	}
+	if names, err := s.Pending(t.Context()); err != nil || len(names) != 0 {
+		t.Errorf("Pending() = %q, %v", names, err)
+	}
+	if _, err := s.engine.handle().Exec("SELECT id FROM devices"); err != nil {
+		t.Error(err)
+	}
+}
