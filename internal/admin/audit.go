@@ -16,7 +16,7 @@ type Change struct {
 	Event   string // as the table in operations.go names it
 	Object  string // what it is about, such as "client:shop"; empty if nobody knows
 	Outcome string // Done, Refused or Failed
-	Status  int    // of the answer
+	Status  int    // of the answer, if the change was not done
 }
 
 // Outcomes of a change.
@@ -92,7 +92,7 @@ func (h *Handler) audited(event string, f web.HandlerFunc) web.HandlerFunc {
 		object := objectOf(r)
 		r = r.WithContext(context.WithValue(r.Context(), objectKey{}, &object))
 		err := f(w, r)
-		c := Change{Event: event, Object: object, Outcome: Done, Status: http.StatusOK}
+		c := Change{Event: event, Object: object, Outcome: Done}
 		if err != nil {
 			if c.Status = web.StatusOf(err); c.Status >= http.StatusInternalServerError {
 				c.Outcome = Failed

@@ -96,9 +96,12 @@ func (a *auditor) write(ctx context.Context, event, outcome string, attrs ...slo
 
 // changed is admin.Handler.Audit.
 func (a *auditor) changed(ctx context.Context, c admin.Change) {
-	attrs := []slog.Attr{slog.Int("status", c.Status)}
+	var attrs []slog.Attr
 	if c.Object != "" {
-		attrs = append([]slog.Attr{slog.String("object", c.Object)}, attrs...)
+		attrs = append(attrs, slog.String("object", c.Object))
+	}
+	if c.Status != 0 {
+		attrs = append(attrs, slog.Int("status", c.Status))
 	}
 	a.write(ctx, c.Event, c.Outcome, attrs...)
 }
