@@ -139,6 +139,8 @@ func walkFirstMinute(t *testing.T, s *program, tb *tab) {
 	tb.says("result-note", "Refused: invalid_grant")
 
 	tb.press("result-sign-out")
+	tb.says("logout-text", "Hydra demo", "bob")
+	tb.press("logout-accept")
 	tb.says("logged-out-title", "signed out")
 	tb.press("logged-out-start-over")
 	tb.press("demo-sign-in")

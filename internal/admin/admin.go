@@ -22,6 +22,7 @@ type Handler struct {
 	Keys    *key.Service
 	Tokens  *token.Service
 	Flows   *flow.Service
+	Calls   *token.LogoutCalls
 	Sealer  *secret.Sealer // of page tokens
 	Errors  *web.Errors
 	Access  *Access // nil: nobody is asked who they are
@@ -41,6 +42,9 @@ func (h *Handler) Routes(mux *web.Mux) {
 	h.routesV1(mux)
 	h.routesV2(mux)
 	h.routesDevice(mux)
+	h.serve(mux, &v1, v1.errors, h.logoutRequests())
+	h.serve(mux, &v2, v2.errors, h.logoutRequests())
+	h.serve(mux, &v2, v2.errors, h.logoutCalls())
 	h.serve(mux, &v1, v1.errors, h.trust())
 	h.serve(mux, &v2, v2.errors, h.trust())
 }

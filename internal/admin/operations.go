@@ -18,6 +18,7 @@ var resources = []struct{ path, resource string }{
 	{"/oauth2/auth/requests/", "requests"},
 	{"/oauth2/auth/sessions/", "sessions"},
 	{"/oauth2/introspect", "tokens"},
+	{"/oauth2/logout/", "sessions"},
 	{"/oauth2/tokens", "tokens"},
 	{"/oauth2/flush", "tokens"},
 	{"/oauth2/register", "registration"},
@@ -62,6 +63,9 @@ var events = map[string]string{
 	"DELETE /oauth2/auth/sessions/login/{user}":            "login_sessions_deleted",
 	"DELETE /oauth2/auth/sessions/consent":                 "consents_deleted",
 	"DELETE /oauth2/auth/sessions/login":                   "login_sessions_deleted",
+
+	"POST " + callsPath + "/{id}/retry": "logout_call_retried",
+	"DELETE " + callsPath + "/{id}":     "logout_call_dropped",
 
 	"POST /oauth2/flush": "expired_rows_flushed",
 

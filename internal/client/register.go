@@ -323,15 +323,6 @@ func shownURIs(d draft) string {
 	return ""
 }
 
-func logoutURIs(d draft) string {
-	for _, uri := range []string{d.FrontchannelLogoutURI, d.BackchannelLogoutURI} {
-		if uri != "" && (!webURL(uri, "https", "http") || strings.Contains(uri, "#")) {
-			return "The logout URIs must be absolute http or https URLs without a fragment."
-		}
-	}
-	return ""
-}
-
 func accessTokenStrategy(d draft) string {
 	if !slices.Contains([]string{"", "opaque", "jwt"}, d.AccessTokenStrategy) {
 		return "The access_token_strategy is opaque or jwt."

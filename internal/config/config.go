@@ -128,6 +128,7 @@ type URLs struct {
 	Login      string // empty: the built-in page
 	Consent    string
 	Error      string
+	Logout     string // empty: a built-in page that asks
 	PostLogout string
 
 	Registration string // empty: the login page
@@ -194,6 +195,7 @@ type OIDC struct {
 	UnsignedRequestObjects bool // take request objects with alg none
 	VerifyRequestHash      bool // the fragment of a request_uri must be the hash of what is there
 	UnsignedIDTokens       bool
+	LogoutTellFor          time.Duration // how long clients are tried to be told of the end of a session
 }
 
 // WebFinger holds what discovery announces.

@@ -28,6 +28,7 @@ var options = slices.Concat(
 	oauth2Options,
 	hookOptions,
 	oidcOptions,
+	logoutOptions,
 	requestObjectOptions,
 	claimsOptions,
 	discoveryOptions,

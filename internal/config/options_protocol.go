@@ -34,6 +34,7 @@ var urlOptions = []option{
 	page("urls.login", "OAUTH2_LOGIN_URL", "Login app, which gets `login_challenge`. Empty: a page that says that this must be set; the built-in page in development mode.", func(c *Config) *string { return &c.URLs.Login }),
 	page("urls.consent", "OAUTH2_CONSENT_URL", "Consent app, which gets `consent_challenge`. Empty: as `urls.login`.", func(c *Config) *string { return &c.URLs.Consent }),
 	page("urls.registration", "", "Page that opens accounts: where a browser goes with `prompt=create` or `prompt=registration`, with a `login_challenge` that is decided as the login page's is. Empty: the login page.", func(c *Config) *string { return &c.URLs.Registration }),
+	page("urls.logout", "", "Page that asks whether the user wants to sign out; gets `logout_challenge`. Empty: a built-in page that asks.", func(c *Config) *string { return &c.URLs.Logout }),
 	page("urls.error", "OAUTH2_ERROR_URL", "Page that shows errors which the client must not learn; gets `error`, `error_description` and `error_hint`. Empty: a built-in page.", func(c *Config) *string { return &c.URLs.Error }),
 	page("urls.device.verification", "", "Page where a person types the code that a device shows; gets `device_challenge`, and `user_code` if the address had it. Empty: as `urls.login`.", func(c *Config) *string { return &c.URLs.DeviceVerification }),
 	page("urls.device.success", "", "Page that says that the device is connected; gets `client_id`. Empty: a built-in page.", func(c *Config) *string { return &c.URLs.DeviceSuccess }),

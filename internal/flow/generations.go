@@ -130,10 +130,10 @@ func (s *Service) prolong(ctx context.Context, f *oauth.Flow, session *oauth.Ses
 
 var errSessionEnded = oauth.Conflict.Hint("The login session of this request has ended.")
 
-// RevokeLogin ends one remembered login. Tokens and consents stay. One that is
-// unknown has ended.
+// RevokeLogin ends one remembered login. Tokens and consents stay, and clients
+// learn of it by the back channel. One that is unknown has ended.
 func (s *Service) RevokeLogin(ctx context.Context, id oauth.ID) error {
-	if _, err := s.Store.EndSession(ctx, id, s.Now()); err != nil {
+	if _, err := s.endSession(ctx, id); err != nil {
 		return err
 	}
 	s.Observe.Observe(ctx, oauth.Event{Name: "login_session_revoked"})

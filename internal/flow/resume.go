@@ -161,7 +161,7 @@ func (s *Service) toConsent(ctx context.Context, c *carried, b Browser, now time
 		// Somebody signed in and did not want to be remembered: what this
 		// browser remembered before is over (contract §2.4).
 		out.ClearSession = true
-		err = s.SignOut(ctx, b)
+		err = s.replaceSession(ctx, b)
 	}
 	return out, err
 }

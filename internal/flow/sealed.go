@@ -61,7 +61,7 @@ func (s *Service) seal(ctx context.Context, k secret.Kind, payload []byte, reque
 // inlineLimit is the option for challenges, which other people's apps keep in
 // columns. Verifiers are kept nowhere, so they need not be stored to be short.
 func (s *Service) inlineLimit(k secret.Kind) int {
-	challenge := k == secret.LoginChallenge || k == secret.ConsentChallenge
+	challenge := k == secret.LoginChallenge || k == secret.ConsentChallenge || k == secret.LogoutChallenge
 	if challenge || s.Options.MaxSealedChars > 0 {
 		return s.Options.MaxSealedChars
 	}

@@ -17,6 +17,8 @@ type Store interface {
 	oauth.Sessions
 	oauth.Requests
 	oauth.Devices
+	oauth.Outbox
+	Tx(ctx context.Context, f func(oauth.Store) error) error
 }
 
 // Service runs flows. Its fields are set once, before the first call.
@@ -31,6 +33,8 @@ type Service struct {
 	Options   Options
 	Now       func() time.Time
 	Observe   oauth.Observer
+	// CallsWait, if set, is told when the outbox has got new calls.
+	CallsWait func()
 
 	quota   quota   // of device authorization requests, and of stored requests that nobody has signed in for
 	guesses guesses // of user codes
@@ -46,6 +50,10 @@ type Options struct {
 	// RegistrationURL is the page that opens accounts (prompt=create); LoginURL
 	// when it is empty.
 	RegistrationURL string
+	LogoutURL       string // the logout app
+
+	LoggedOutURL  string        // where a browser goes after a logout that names no other address
+	LogoutTellFor time.Duration // how long clients are tried to be told of it
 
 	DeviceURL     string          // the page where a user code is typed
 	DeviceDoneURL string          // the page that says that the device is connected

@@ -81,7 +81,8 @@ func (s *Service) putSession(ctx context.Context, f *oauth.Flow, identityProvide
 }
 
 // RevokeLogins ends every remembered login of a subject and returns how many.
-// Tokens and consents stay.
+// Tokens and consents stay, and no client is told (later generations §1.2, row
+// 13).
 func (s *Service) RevokeLogins(ctx context.Context, subject string) (int, error) {
 	n, err := s.Store.EndSessions(ctx, s.subjectKey(subject), s.Now())
 	if n > 0 {
@@ -90,15 +91,26 @@ func (s *Service) RevokeLogins(ctx context.Context, subject string) (int, error)
 	return n, err
 }
 
-// SignOut ends the session of the browser, if it has one.
+// SignOut ends the session of the browser, if it has one. Clients learn of it
+// by the back channel.
 func (s *Service) SignOut(ctx context.Context, b Browser) error {
 	id, err := s.sessionID(ctx, b.Session)
 	if err != nil || id.IsZero() {
 		return err
 	}
-	if _, err := s.Store.EndSession(ctx, id, s.Now()); err != nil {
+	if _, err := s.endSession(ctx, id); err != nil {
 		return err
 	}
 	s.Observe.Observe(ctx, oauth.Event{Name: "login_session_ended", Detail: "A user signed out."})
 	return nil
+}
+
+// replaceSession ends the session that another login takes the place of. The
+// user has not signed out, so nobody is told.
+func (s *Service) replaceSession(ctx context.Context, b Browser) error {
+	id, err := s.sessionID(ctx, b.Session)
+	if err == nil && !id.IsZero() {
+		_, err = s.Store.EndSession(ctx, id, s.Now())
+	}
+	return err
 }

@@ -85,37 +85,47 @@ func JSONTypes() []string {
 // Get returns the document at a URL, answered with status 200 and within the
 // limits. The error is ErrFetch, oauth.TemporarilyUnavailable when this server
 // itself has too many calls under way, or the context's.
-func (f *Fetcher) Get(ctx context.Context, address string, l FetchLimits) ([]byte, Fetched, error) {
+func (f *Fetcher) Get(ctx context.Context, address string, l FetchLimits) (body []byte, meta Fetched, err error) {
+	err = f.guarded(ctx, address, l.Time, func(ctx context.Context, target *url.URL) (err error) {
+		body, meta, err = f.get(ctx, target, l)
+		return err
+	})
+	if err != nil {
+		return nil, Fetched{}, err
+	}
+	return body, meta, nil
+}
+
+// guarded makes one call within the bounds of number and time. Its errors are
+// those of Get.
+func (f *Fetcher) guarded(ctx context.Context, address string, limit time.Duration, call func(context.Context, *url.URL) error) error {
 	f.once.Do(func() { f.limit.slots, f.limit.queue = fetchAtOnce, fetchWaiting })
 	target, err := f.target(address)
 	if err != nil {
-		return nil, Fetched{}, fmt.Errorf("%w: %w", ErrFetch, err)
+		return fmt.Errorf("%w: %w", ErrFetch, err)
 	}
 	host := strings.ToLower(target.Hostname())
 	if !f.enter(host) {
-		return nil, Fetched{}, busy()
+		return busy()
 	}
 	defer f.leave(host)
 
-	bounded, cancel := context.WithTimeout(ctx, cmp.Or(l.Time, fetchTime))
+	bounded, cancel := context.WithTimeout(ctx, cmp.Or(limit, fetchTime))
 	defer cancel()
-	var body []byte
-	var meta Fetched
 	began := false
-	err = f.limit.do(bounded, func() (err error) {
+	err = f.limit.do(bounded, func() error {
 		began = true
-		body, meta, err = f.get(bounded, target, l)
-		return err
+		return call(bounded, target)
 	})
 	switch {
 	case err == nil:
-		return body, meta, nil
+		return nil
 	case ctx.Err() != nil:
-		return nil, Fetched{}, ctx.Err()
+		return ctx.Err()
 	case !began:
-		return nil, Fetched{}, busy()
+		return busy()
 	}
-	return nil, Fetched{}, fmt.Errorf("%w: %s: %w", ErrFetch, host, short(err))
+	return fmt.Errorf("%w: %s: %w", ErrFetch, host, short(err))
 }
 
 // target reads a URL and refuses what needs no look-up to be refused.

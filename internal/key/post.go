@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -122,4 +123,28 @@ func (p *Poster) post(ctx context.Context, body []byte) (int, []byte, error) {
 		return 0, nil, errTooLong
 	}
 	return res.StatusCode, reply, nil
+}
+
+// PostForm sends a form to a URL that a client has named, under the rules of
+// Get, and returns the status of the answer, of which nothing else is read.
+func (f *Fetcher) PostForm(ctx context.Context, address string, form url.Values, limit time.Duration) (status int, err error) {
+	err = f.guarded(ctx, address, limit, func(ctx context.Context, target *url.URL) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(form.Encode()))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("User-Agent", "hydra")
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Accept-Encoding", "identity")
+		res, err := f.transport(target, cmp.Or(limit, fetchTime)).RoundTrip(req)
+		if err != nil {
+			return err
+		}
+		status = res.StatusCode
+		return res.Body.Close()
+	})
+	if err != nil {
+		return 0, err
+	}
+	return status, nil
 }

@@ -15,11 +15,21 @@ var checkSessionScript string
 
 // sessionMetadata is what discovery says of sessions and their end.
 type sessionMetadata struct {
-	CheckSessionIframe string `json:"check_session_iframe"` // Session Management §3.3
+	CheckSessionIframe   string `json:"check_session_iframe"` // Session Management §3.3
+	EndSessionEndpoint   string `json:"end_session_endpoint"` // RP-Initiated Logout §2.1
+	Frontchannel         bool   `json:"frontchannel_logout_supported"`
+	FrontchannelSessions bool   `json:"frontchannel_logout_session_supported"` // Front-Channel Logout §3
+	Backchannel          bool   `json:"backchannel_logout_supported"`
+	BackchannelSessions  bool   `json:"backchannel_logout_session_supported"` // Back-Channel Logout §2.1
 }
 
 func (o *Options) sessions() sessionMetadata {
-	return sessionMetadata{CheckSessionIframe: o.endpoint("", "/oauth2/sessions/check")}
+	return sessionMetadata{
+		CheckSessionIframe: o.endpoint("", "/oauth2/sessions/check"),
+		EndSessionEndpoint: o.endpoint("", "/oauth2/sessions/logout"),
+		Frontchannel:       true, FrontchannelSessions: true,
+		Backchannel: true, BackchannelSessions: true,
+	}
 }
 
 // checkSession returns the handler of GET /oauth2/sessions/check, the

@@ -35,12 +35,6 @@ func (h *Handler) handleFallbackConsent(w http.ResponseWriter, _ *http.Request) 
 	return writePage(w, http.StatusOK, "consent", nil)
 }
 
-// handleFallbackLogout serves GET /oauth2/fallbacks/logout, where a browser
-// goes after it signed out.
-func (h *Handler) handleFallbackLogout(w http.ResponseWriter, _ *http.Request) error {
-	return writePage(w, http.StatusOK, "logout", nil)
-}
-
 // shownError is what the error page shows.
 type shownError struct{ Error, Description, Hint, Debug string }
 
@@ -92,6 +86,10 @@ func bounded(s string) string {
 
 // writePage answers with a page, or with nothing at all when it cannot be made.
 func writePage(w http.ResponseWriter, status int, name string, data any) error {
+	return writePageWith(w, status, name, data, fallbackPolicy)
+}
+
+func writePageWith(w http.ResponseWriter, status int, name string, data any, policy string) error {
 	var b bytes.Buffer
 	if err := fallbackTemplates.ExecuteTemplate(&b, name, data); err != nil {
 		return err
@@ -99,7 +97,7 @@ func writePage(w http.ResponseWriter, status int, name string, data any) error {
 	web.NoStore(w)
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", fallbackPolicy)
+	header.Set("Content-Security-Policy", policy)
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("X-Frame-Options", "DENY")

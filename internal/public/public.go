@@ -40,6 +40,7 @@ func (h *Handler) Routes(mux *web.Mux) {
 	mux.Handle("GET /oauth2/device/verify", http.HandlerFunc(h.handleDeviceVerification))
 	mux.Handle("GET /oauth2/auth/sessions/login/revoke", h.Errors.Handle(web.AdminErrors, h.handleSignOut))
 
+	mux.Handle("GET,POST /oauth2/sessions/logout", http.HandlerFunc(h.handleLogout))
 	mux.Handle("GET /oauth2/sessions/check", h.checkSession())
 
 	discovery := h.discovery()
@@ -60,6 +61,8 @@ func (h *Handler) Routes(mux *web.Mux) {
 	mux.Handle("GET /oauth2/fallbacks/device/done", h.Errors.Handle(web.AdminErrors, h.handleFallbackDeviceDone))
 	mux.Handle("GET /oauth2/fallbacks/error", h.Errors.Handle(web.AdminErrors, h.handleFallbackError))
 	mux.Handle("GET /oauth2/fallbacks/logout", h.Errors.Handle(web.AdminErrors, h.handleFallbackLogout))
+	mux.Handle("POST /oauth2/fallbacks/logout", h.Errors.Handle(web.AdminErrors, h.handleFallbackLogoutDecision))
+	mux.Handle("GET /oauth2/fallbacks/logout/callback", h.Errors.Handle(web.AdminErrors, h.handleFallbackLogout))
 	mux.Handle("GET /health/alive", web.Alive())
 }
 

@@ -150,7 +150,7 @@ func TestMetadataDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, absent := range []string{"registration_endpoint", "introspection_endpoint", "end_session_endpoint"} {
+	for _, absent := range []string{"registration_endpoint", "introspection_endpoint"} {
 		if strings.Contains(string(body), absent) {
 			t.Errorf("%s is announced, and is not there", absent)
 		}

@@ -37,6 +37,7 @@ type app struct {
 	keys   *key.Service
 	tokens *token.Service
 	log    *slog.Logger
+	outbox *outbox
 	now    func() time.Time
 
 	public, admin http.Handler
@@ -101,7 +102,12 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		Keys: keys, Documents: &key.Documents{Fetcher: fetcher, Now: o.Now},
 		Options: flowOptions(c),
 	}
-	a := &app{config: c, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, log: o.Log, now: o.Now}
+	box, err := newOutbox(o, c, store, clients, tokens, observe, metrics)
+	if err != nil {
+		return nil, err
+	}
+	flows.CallsWait = box.wake
+	a := &app{config: c, outbox: box, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, log: o.Log, now: o.Now}
 
 	errs := &web.Errors{ShareDebug: c.OAuth2.ExposeInternalErrors || c.Dev}
 	edge := func(port string, l config.Listener) func(http.Handler) http.Handler {
@@ -109,7 +115,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 	}
 	access := adminAccess(c, errs, observe)
 	adminMux := &web.Mux{}
-	(&admin.Handler{Access: access, Audit: audit.changed, Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Sealer: sealer, Errors: errs, OldIntrospection: c.Compatibility == "rc"}).Routes(adminMux)
+	(&admin.Handler{Access: access, Audit: audit.changed, Clients: clients, Keys: keys, Tokens: tokens, Flows: flows, Calls: box.calls, Sealer: sealer, Errors: errs, OldIntrospection: c.Compatibility == "rc"}).Routes(adminMux)
 	for _, prefix := range []string{"", "/admin"} { // since v2 both spellings exist
 		adminMux.Handle("GET "+prefix+"/health/alive", web.Alive())
 		adminMux.Handle("GET "+prefix+"/health/ready", web.Ready(store.Ping, true))
@@ -234,7 +240,7 @@ func withPages(c *config.Config, pages, api http.Handler) http.Handler {
 	for _, p := range ui.Patterns() {
 		mux.Handle(p, pages)
 	}
-	for path, configured := range map[string]string{"/dev/login": c.URLs.Login, "/dev/consent": c.URLs.Consent, "/dev/device": c.URLs.DeviceVerification} {
+	for path, configured := range map[string]string{"/dev/login": c.URLs.Login, "/dev/consent": c.URLs.Consent, "/dev/device": c.URLs.DeviceVerification, "/dev/logout": c.URLs.Logout} {
 		if configured != "" {
 			mux.Handle(path, api)
 		}
@@ -254,6 +260,9 @@ type metrics struct {
 	events  *prometheus.CounterVec
 	hooks   hookMetrics
 	handler http.Handler
+
+	logoutCalls *prometheus.CounterVec
+	logoutRows  *prometheus.GaugeVec
 }
 
 func newMetrics(o Options) *metrics {
@@ -269,5 +278,6 @@ func newMetrics(o Options) *metrics {
 	}
 	m.hooks = newHookMetrics(labelled)
 	labelled.MustRegister(m.events)
+	m.logoutCalls, m.logoutRows = outboxMetrics(labelled)
 	return m
 }

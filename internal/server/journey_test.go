@@ -29,6 +29,7 @@ const (
 	loginPage   = "http://login.test/login?page=1"
 	consentPage = "http://consent.test/consent"
 	errorPage   = "http://error.test/error?page=2"
+	logoutPage  = "http://logout.test/logout?page=3"
 	goodbyePage = "http://goodbye.test/"
 	appCallback = "https://app.test/cb?keep=1"
 )
@@ -69,7 +70,7 @@ func newWorldAt(t *testing.T, database []string, environ ...string) *world {
 	}
 	i, err := startWith(t, func(o *server.Options) { o.Now, o.Statement = w.clock.Now, observe }, append([]string{
 		"OAUTH2_LOGIN_URL=" + loginPage, "OAUTH2_CONSENT_URL=" + consentPage, "OAUTH2_ERROR_URL=" + errorPage,
-		"OAUTH2_LOGOUT_REDIRECT_URL=" + goodbyePage, "JANITOR_INTERVAL=0s",
+		"OAUTH2_LOGOUT_REDIRECT_URL=" + goodbyePage, "URLS_LOGOUT=" + logoutPage, "JANITOR_INTERVAL=0s",
 	}, environ...)...)
 	if err != nil {
 		t.Fatal(err)

@@ -133,6 +133,7 @@ func (s *Server) startJobs(o Options) {
 	for _, j := range s.app.jobs() {
 		s.jobs.start(ctx, j)
 	}
+	s.jobs.wg.Go(func() { s.app.outbox.run(ctx) })
 }
 
 func (s *Server) announce(o Options) {

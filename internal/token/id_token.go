@@ -80,6 +80,9 @@ func sessionClaims(d *oauth.GrantData, reserved []string) (claimSet, error) {
 	return session, nil
 }
 
+// SubjectIdentifier is the sub that the client of a Grant knows its user by.
+func (s *Service) SubjectIdentifier(d *oauth.GrantData) string { return subjectIdentifier(d) }
+
 // subjectIdentifier is the sub that the client knows its user by.
 func subjectIdentifier(d *oauth.GrantData) string {
 	if d.SubjectIdentifier != "" {

@@ -188,7 +188,7 @@ func (a *admin) json(ctx context.Context, method, path string, in, out any) erro
 	}
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := call(a.http, r)
-	if err != nil {
+	if err != nil || out == nil {
 		return err
 	}
 	if err := json.Unmarshal(answer, out); err != nil {

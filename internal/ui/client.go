@@ -23,8 +23,9 @@ var demoScopes = []string{"openid", "offline", "profile", "email", "address", "p
 // every time, which would leave nothing to show of a remembered one. Its
 // secret lives in this process only and is set anew by each.
 type demoClient struct {
-	admin       *admin
-	redirectURI string
+	admin        *admin
+	redirectURI  string
+	signedOutURI string
 
 	mu     sync.Mutex
 	secret string // "" until this process has registered the client
@@ -45,7 +46,7 @@ func (d *demoClient) Ensure(ctx context.Context) error {
 	s := secret.ClientSecret()
 	metadata := map[string]any{
 		"client_id": demoClientID, "client_name": "Hydra demo", "client_secret": s,
-		"redirect_uris": []string{d.redirectURI}, "scope": strings.Join(demoScopes, " "),
+		"redirect_uris": []string{d.redirectURI}, "post_logout_redirect_uris": []string{d.signedOutURI}, "scope": strings.Join(demoScopes, " "),
 		"grant_types":    []string{"authorization_code", "refresh_token"},
 		"response_types": []string{"code"}, "token_endpoint_auth_method": "client_secret_basic",
 	}

@@ -21,7 +21,7 @@ type pages map[string]*template.Template
 
 func parsePages() pages {
 	out := pages{}
-	for _, name := range []string{"start", "login", "login_skip", "consent", "result", "problem", "logged_out", "error", "device", "device_confirm", "device_done"} {
+	for _, name := range []string{"start", "login", "login_skip", "consent", "result", "problem", "logout", "logout_kept", "logged_out", "error", "device", "device_confirm", "device_done"} {
 		out[name] = template.Must(template.ParseFS(templates, "templates/layout.html", "templates/"+name+".html"))
 	}
 	return out

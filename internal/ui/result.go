@@ -161,15 +161,3 @@ func (u *UI) demoRevoke(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	})
 }
-
-// demoSignOut serves POST /demo/sign-out: the demo application forgets the
-// sign-in, and the server its remembered login.
-func (u *UI) demoSignOut(w http.ResponseWriter, r *http.Request) error {
-	id, err := theForm(r, "id")
-	if err == nil && u.memory.Find(id, u.key(r, id)) != nil {
-		u.memory.Drop(id)
-		http.SetCookie(w, u.cookie(cookiePrefix+id, "", -1))
-	}
-	http.Redirect(w, r, u.public+"/oauth2/auth/sessions/login/revoke", http.StatusSeeOther)
-	return nil
-}

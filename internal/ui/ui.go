@@ -69,7 +69,7 @@ func New(c Config) *UI {
 		u.base, u.secure, host = p.Path, p.Scheme == "https", p.Host
 	}
 	u.admin = &admin{http: inProcess(c.Admin), host: host}
-	u.demo = &demoClient{admin: u.admin, redirectURI: public + "/demo/callback"}
+	u.demo = &demoClient{admin: u.admin, redirectURI: public + "/demo/callback", signedOutURI: public + "/demo/signed-out"}
 	u.server = &rp{http: inProcess(c.Public), host: host, client: u.demo}
 	u.memory = newMemory(u.now)
 	u.sameSite = http.NewCrossOriginProtection()
@@ -109,6 +109,9 @@ func (u *UI) routes() http.Handler {
 	mux.Handle("GET /dev/device", u.page(u.devicePage))
 	mux.Handle("POST /dev/device", u.page(u.deviceDecision))
 	mux.Handle("GET /dev/device/done", u.page(u.deviceDone))
+	mux.Handle("GET /dev/logout", u.page(u.logoutPage))
+	mux.Handle("POST /dev/logout", u.page(u.logoutDecision))
+	mux.Handle("GET /demo/signed-out", u.page(u.loggedOut))
 	mux.Handle("GET /dev/logged-out", u.page(u.loggedOut))
 	mux.Handle("GET /dev/error", u.page(u.errorPage))
 	mux.HandleFunc("GET /dev/style.css", u.style)
