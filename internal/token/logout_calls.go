@@ -159,7 +159,7 @@ func (d *LogoutCalls) call(ctx context.Context, c *oauth.LogoutCall) (clientID, 
 	case err != nil:
 		return data.ClientID, "postponed", "this server could not read the client", err
 	}
-	jwt, err := d.Tokens.LogoutToken(ctx, rp.ID, data.Subject, c.SessionID.String())
+	jwt, err := d.Tokens.LogoutToken(ctx, rp, data.Subject, c.SessionID.String())
 	if err != nil {
 		return data.ClientID, "postponed", "this server could not sign", err
 	}
