@@ -79,7 +79,7 @@ func rotateSecrets(cmd *cobra.Command, _ []string) error {
 }
 
 func keysCommand() *cobra.Command {
-	cmd := group("keys", "Replace the keys that seal tokens and other values.")
+	cmd := group("keys", "Replace the keys that sign tokens, and those that seal them.")
 	cmd.GroupID = serverGroup
 	drop := &cobra.Command{
 		Use: "drop", Short: "End all values of a kind at once.", Args: atMost(0),
@@ -108,6 +108,6 @@ The kinds: ` + strings.Join(server.Kinds(), ", ") + `.`,
 	}
 	drop.Flags().String("kind", "", "the kind of values to end")
 	configFlags(drop.Flags())
-	cmd.AddCommand(drop)
+	cmd.AddCommand(drop, keysRotateCommand())
 	return cmd
 }

@@ -10,7 +10,7 @@ import (
 
 // The contract's cases 57 to 98 (hydra-rc.md §8.2), driven over HTTP. Left
 // out: 73, 74 and 89 (rows that this server does not have), 87 and 88
-// (pairwise subjects). Where a ruling of design §11 changes what the contract
+// (pairwise_test.go). Where a ruling of design §11 changes what the contract
 // says, the name says so.
 
 func TestContractFlowAdmin(t *testing.T) {

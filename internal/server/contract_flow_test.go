@@ -8,7 +8,7 @@ import (
 )
 
 // The contract's cases 1 to 56 (hydra-rc.md §8.1), driven over HTTP with a
-// movable clock. Left out: 28 to 31 (pairwise subjects). Where a ruling of
+// movable clock. Cases 28 to 31 stand in pairwise_test.go. Where a ruling of
 // design §11 changes what the contract says, the name says so.
 
 // loggedIn returns a browser that remembers the subject.
