@@ -231,8 +231,14 @@ func (a *API) object(s *Schema) object {
 // nullable is the JSON schema of a member's type.
 func (a *API) nullable(m Member) object {
 	schema := a.jsonSchema(m.Type)
-	if t, ok := schema["type"].(string); ok && m.Nullable {
+	if !m.Nullable {
+		return schema
+	}
+	if t, ok := schema["type"].(string); ok {
 		schema["type"] = []string{t, "null"}
+	}
+	if schema["$ref"] != nil {
+		return object{"anyOf": []object{schema, {"type": "null"}}}
 	}
 	return schema
 }

@@ -169,6 +169,12 @@ func matches(pattern, path string) (literal int, ok bool) {
 // fits says what in a value is not as the schema wants it, "" if nothing. An
 // object has no members but those described, unless it is open.
 func (a *API) fits(value any, schema object, at string) string {
+	if either, ok := schema["anyOf"].([]object); ok { // a schema, or null
+		if value == nil {
+			return ""
+		}
+		schema = either[0]
+	}
 	open := false
 	if ref, ok := schema["$ref"].(string); ok {
 		s := a.byName[strings.TrimPrefix(ref, "#/components/schemas/")]
