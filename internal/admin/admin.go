@@ -47,6 +47,8 @@ func (h *Handler) Routes(mux *web.Mux) {
 	h.serve(mux, &v2, v2.errors, h.logoutCalls())
 	h.serve(mux, &v1, v1.errors, h.trust())
 	h.serve(mux, &v2, v2.errors, h.trust())
+	h.serve(mux, &v1, v1.errors, h.initialAccess())
+	h.serve(mux, &v2, v2.errors, h.initialAccess())
 }
 
 // uncached keeps answers out of every cache: they carry secrets, keys and what

@@ -41,6 +41,7 @@ type clientJSON struct {
 	CreatedAt               timestamp       `json:"created_at"`
 	UpdatedAt               timestamp       `json:"updated_at"`
 
+	InitiateLoginURI       string          `json:"initiate_login_uri,omitempty"`
 	RequestObjectEncAlg    string          `json:"request_object_encryption_alg,omitempty"`
 	RequestObjectEnc       string          `json:"request_object_encryption_enc,omitempty"`
 	IDTokenEncAlg          string          `json:"id_token_encrypted_response_alg,omitempty"`
@@ -150,6 +151,7 @@ func encodeClient(c *oauth.Client, plain oauth.Secret) *clientJSON {
 		IDTokenSignedAlg:        c.IDTokenSignedAlg,
 		CreatedAt:               timestamp(c.CreatedAt),
 		UpdatedAt:               timestamp(c.UpdatedAt),
+		InitiateLoginURI:        c.InitiateLoginURI,
 		RequestObjectEncAlg:     c.RequestObjectEncAlg,
 		RequestObjectEnc:        c.RequestObjectEnc,
 		IDTokenEncAlg:           c.IDTokenEncAlg,
@@ -208,6 +210,7 @@ func (j *clientJSON) client() *oauth.Client {
 		RequestObjectSigningAlg: j.RequestObjectSigningAlg,
 		UserinfoSignedAlg:       j.UserinfoSignedAlg,
 		IDTokenSignedAlg:        j.IDTokenSignedAlg,
+		InitiateLoginURI:        j.InitiateLoginURI,
 		RequestObjectEncAlg:     j.RequestObjectEncAlg,
 		RequestObjectEnc:        j.RequestObjectEnc,
 		IDTokenEncAlg:           j.IDTokenEncAlg,

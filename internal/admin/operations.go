@@ -67,6 +67,9 @@ var events = map[string]string{
 	"POST " + callsPath + "/{id}/retry": "logout_call_retried",
 	"DELETE " + callsPath + "/{id}":     "logout_call_dropped",
 
+	"POST " + initialPath:             "initial_access_token_created",
+	"DELETE " + initialPath + "/{id}": "initial_access_token_deleted",
+
 	"POST /oauth2/flush": "expired_rows_flushed",
 
 	"POST " + trustPath:             "trusted_issuer_created",

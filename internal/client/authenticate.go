@@ -41,6 +41,15 @@ type presentation struct {
 // says it twice, oauth.InvalidClient when it is not believed, and
 // oauth.TemporarilyUnavailable when too many ask.
 func (s *Service) Authenticate(ctx context.Context, cr oauth.Credentials) (*oauth.Client, error) {
+	c, err := s.authenticate(ctx, cr)
+	if err != nil {
+		return nil, err
+	}
+	s.Used(ctx, c)
+	return c, nil
+}
+
+func (s *Service) authenticate(ctx context.Context, cr oauth.Credentials) (*oauth.Client, error) {
 	p, err := present(cr)
 	if err != nil {
 		return nil, err

@@ -64,8 +64,16 @@ func (c *cache) drop(id string) {
 }
 
 // load returns the client from the cache or the store; oauth.ErrNotFound when
-// it is unknown.
+// it is unknown, or was not used in time after it registered.
 func (s *Service) load(ctx context.Context, id string) (loaded, error) {
+	l, err := s.lookUp(ctx, id)
+	if err == nil && lapsed(l.client, s.Now()) {
+		return loaded{}, oauth.ErrNotFound
+	}
+	return l, err
+}
+
+func (s *Service) lookUp(ctx context.Context, id string) (loaded, error) {
 	if len(id) > maxClientID {
 		return loaded{}, oauth.ErrNotFound // none that long was ever stored
 	}

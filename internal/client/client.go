@@ -44,6 +44,8 @@ type Options struct {
 	// HashQueue is how many requests may wait for a worker before others are
 	// turned away. 0: 64 per worker.
 	HashQueue int
+	// Registration says who may register clients, and which.
+	Registration Registration
 }
 
 // Service is the registry of clients. It must not be copied.
@@ -58,6 +60,8 @@ type Service struct {
 	Sealer *secret.Sealer
 	// RemoteKeys reads jwks_uri. nil: clients with keys there are refused.
 	RemoteKeys *key.RemoteKeys
+	// Registrations keeps what dynamic registration needs. nil: nobody can register.
+	Registrations oauth.Registrations
 	// Fetch returns the body of an https URL, bounded in size and time, and
 	// only from addresses that clients may make us call; see key.Fetcher. It is
 	// used for sector_identifier_uri; nil leaves those unread and only checks
@@ -67,6 +71,7 @@ type Service struct {
 	once   sync.Once
 	cache  cache
 	hashes hashing
+	quota  quota
 }
 
 // start fills in what depends on the options.
@@ -140,6 +145,12 @@ func (s *Service) Count(ctx context.Context, f oauth.ClientFilter) (int, error) 
 // The error is oauth.InvalidRequest when a rule is broken, oauth.Conflict when
 // the id is taken.
 func (s *Service) Create(ctx context.Context, c *oauth.Client, given oauth.Secret) (oauth.Secret, error) {
+	return s.create(ctx, c, given, func() error { return nil })
+}
+
+// create is Create with a last word: born runs when everything is known and
+// before anything is stored.
+func (s *Service) create(ctx context.Context, c *oauth.Client, given oauth.Secret, born func() error) (oauth.Secret, error) {
 	now := s.now()
 	if c.ID == "" {
 		c.ID = secret.UUID()
@@ -159,6 +170,9 @@ func (s *Service) Create(ctx context.Context, c *oauth.Client, given oauth.Secre
 			return "", err
 		}
 		rows = append(rows, row)
+	}
+	if err := born(); err != nil {
+		return "", err
 	}
 	err := s.Store.AddClient(ctx, c, rows)
 	if errors.Is(err, oauth.ErrExists) {
@@ -245,7 +259,7 @@ func (s *Service) replace(ctx context.Context, c *oauth.Client, given oauth.Secr
 func (s *Service) put(ctx context.Context, c *oauth.Client, given oauth.Secret, old *oauth.Client, secrets []oauth.ClientSecret) (oauth.Secret, error) {
 	now := s.now()
 	c.UID, c.Epoch, c.Version = old.UID, old.Epoch, old.Version
-	c.RegistrationGeneration, c.ExpiresAt = old.RegistrationGeneration, old.ExpiresAt
+	c.RegistrationGeneration, c.ExpiresAt = max(old.RegistrationGeneration, c.RegistrationGeneration), old.ExpiresAt
 	c.CreatedAt, c.UpdatedAt = old.CreatedAt, now
 
 	plain, rows := given, []oauth.ClientSecret(nil) // nil: the secrets stay

@@ -59,6 +59,7 @@ var rules = []func(draft) string{
 	pairwiseSector,      // OpenID Connect Core §8.1
 	authSigningAlg,      // OpenID Connect Registration §2, token_endpoint_auth_signing_alg
 	shownURIs,           // RFC 7591 §5: links that a login page may show
+	initiateLogin,       // OpenID Connect Registration §2, initiate_login_uri
 	requestObjects,      // OpenID Connect Registration §2, request_object_*
 	logoutURIs,          // OpenID Connect Front- and Back-Channel Logout §2.2
 	accessTokenStrategy, // Hydra
@@ -153,6 +154,7 @@ func bounds(d draft) string {
 		{"tos_uri", d.TermsOfServiceURI, maxURI},
 		{"client_uri", d.ClientURI, maxURI},
 		{"logo_uri", d.LogoURI, maxURI},
+		{"initiate_login_uri", d.InitiateLoginURI, maxURI},
 		{"sector_identifier_uri", d.SectorIdentifierURI, maxURI},
 		{"jwks_uri", d.JWKSURI, maxURI},
 		{"frontchannel_logout_uri", d.FrontchannelLogoutURI, maxURI},
@@ -319,6 +321,13 @@ func shownURIs(d draft) string {
 		if err != nil || (u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https") {
 			return "The members policy_uri, tos_uri, client_uri, logo_uri and request_uris take http and https URLs."
 		}
+	}
+	return ""
+}
+
+func initiateLogin(d draft) string {
+	if d.InitiateLoginURI != "" && !webURL(d.InitiateLoginURI, "https") {
+		return "The initiate_login_uri must be an absolute URL with scheme https."
 	}
 	return ""
 }

@@ -28,20 +28,21 @@ type Config struct {
 	// requests of different releases look alike.
 	Compatibility string
 
-	Log        Log
-	Serve      Serve
-	Secrets    Secrets
-	URLs       URLs
-	TTL        TTL
-	Strategies Strategies
-	OAuth2     OAuth2
-	OIDC       OIDC
-	WebFinger  WebFinger
-	Flow       Flow
-	Cache      Cache
-	Keys       Keys
-	Janitor    Janitor
-	Fetch      Fetch
+	Log          Log
+	Serve        Serve
+	Secrets      Secrets
+	URLs         URLs
+	TTL          TTL
+	Strategies   Strategies
+	OAuth2       OAuth2
+	OIDC         OIDC
+	Registration Registration
+	WebFinger    WebFinger
+	Flow         Flow
+	Cache        Cache
+	Keys         Keys
+	Janitor      Janitor
+	Fetch        Fetch
 
 	settings []setting // in the order of the table
 	warnings []string

@@ -28,6 +28,7 @@ var options = slices.Concat(
 	oauth2Options,
 	hookOptions,
 	oidcOptions,
+	registrationOptions,
 	logoutOptions,
 	requestObjectOptions,
 	claimsOptions,

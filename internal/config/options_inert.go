@@ -45,7 +45,6 @@ var inertOptions = []option{
 	{Key: "hsm.slot", Inert: noHSM},
 	{Key: "hsm.token_label", Inert: noHSM},
 	{Key: "hsm.key_set_prefix", Inert: noHSM},
-	{Key: "oidc.dynamic_client_registration.enabled", Inert: notYet},
 	{Key: "urls.identity_provider.url", Inert: notYet},
 	{Key: "urls.identity_provider.publicUrl", Inert: notYet},
 	{Key: "urls.identity_provider.headers", Tree: true, Secret: true, Inert: notYet},

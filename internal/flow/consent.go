@@ -104,6 +104,7 @@ func (s *Service) AcceptConsent(ctx context.Context, challenge string, a AcceptC
 	if err != nil {
 		return "", err
 	}
+	s.Clients.Used(ctx, client)
 	now := s.Now()
 	g, err := s.grant(c, client, &req, a, now)
 	if err != nil {

@@ -68,6 +68,7 @@ type Client struct {
 	JWKS                    json.RawMessage `json:"jwks,omitempty"` // public keys only; nil when absent
 	AuthMethod              string          `json:"auth_method,omitempty"`
 	AuthSigningAlg          string          `json:"auth_signing_alg,omitempty"`
+	InitiateLoginURI        string          `json:"initiate_login_uri,omitempty"` // OpenID Connect Core §4
 	RequestURIs             []string        `json:"request_uris,omitempty"`
 	RequestObjectSigningAlg string          `json:"request_object_signing_alg,omitempty"`
 	RequestObjectEncAlg     string          `json:"request_object_enc_alg,omitempty"` // JWE alg

@@ -39,6 +39,9 @@ const (
 	InvalidClientMetadata    Kind = "invalid_client_metadata"           // RFC 7591 §3.2.2
 	InvalidRedirectURI       Kind = "invalid_redirect_uri"              // RFC 7591 §3.2.2
 
+	InvalidSoftwareStatement    Kind = "invalid_software_statement"    // RFC 7591 §3.2.2
+	UnapprovedSoftwareStatement Kind = "unapproved_software_statement" // RFC 7591 §3.2.2
+
 	// Codes that are not registered anywhere; Hydra's clients know them.
 
 	InvalidState        Kind = "invalid_state"              // state shorter than the option demands

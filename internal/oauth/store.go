@@ -28,6 +28,7 @@ type Store interface {
 	Replays
 	RevokedTokens
 	TrustedIssuers
+	Registrations
 	Versions
 	Leases
 	Settings

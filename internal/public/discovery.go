@@ -107,7 +107,7 @@ func (o *Options) metadata(alg string) metadata {
 	return metadata{
 		Issuer:                        o.Issuer,
 		AuthorizationEndpoint:         o.endpoint(o.Announce.Authorization, "/oauth2/auth"),
-		RegistrationEndpoint:          o.Announce.Registration,
+		RegistrationEndpoint:          o.registrationEndpoint(),
 		TokenEndpoint:                 o.endpoint(o.Announce.Token, "/oauth2/token"),
 		JWKSURI:                       o.endpoint(o.Announce.JWKS, "/.well-known/jwks.json"),
 		SubjectTypes:                  list(nil, o.SubjectTypes, oauth.SubjectPublic),
@@ -154,6 +154,13 @@ func (o *Options) idTokenAlgs() []string {
 		return append(key.SigningAlgs(), token.AlgNone)
 	}
 	return key.SigningAlgs()
+}
+
+func (o *Options) registrationEndpoint() string {
+	if !o.Register {
+		return o.Announce.Registration // perhaps somebody else's
+	}
+	return o.endpoint(o.Announce.Registration, registerPath)
 }
 
 func (o *Options) endpoint(announced, path string) string {

@@ -42,6 +42,8 @@ type Options struct {
 	UnsignedIDTokens bool // clients may ask for the algorithm none
 
 	CORS web.CORS
+	// Register serves dynamic registration.
+	Register bool
 }
 
 // Endpoints are addresses in the discovery document; an empty one is derived
@@ -67,3 +69,7 @@ var (
 	authMethods   = []string{oauth.AuthSecretPost, oauth.AuthSecretBasic, oauth.AuthSecretJWT, oauth.AuthPrivateKeyJWT, oauth.AuthNone}
 	authAlgs      = append(key.AssertionAlgs(), key.SecretAlgs()...)
 )
+
+// ScopesSupported are the scopes that discovery lists, with those that the
+// operator adds.
+func ScopesSupported(more []string) []string { return list(scopesKnown, more) }

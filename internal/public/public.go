@@ -56,6 +56,8 @@ func (h *Handler) Routes(mux *web.Mux) {
 		mux.Handle(pattern, h.Options.CORS.Clients(noOptions(handler), h.originsOf))
 	}
 
+	h.routesRegister(mux)
+
 	mux.Handle("GET /oauth2/fallbacks/consent", h.Errors.Handle(web.AdminErrors, h.handleFallbackConsent))
 	mux.Handle("GET /oauth2/fallbacks/device", h.Errors.Handle(web.AdminErrors, h.handleFallbackDevice))
 	mux.Handle("GET /oauth2/fallbacks/device/done", h.Errors.Handle(web.AdminErrors, h.handleFallbackDeviceDone))

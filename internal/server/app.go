@@ -29,16 +29,17 @@ import (
 
 // app is the program without its listeners.
 type app struct {
-	config *config.Config
-	store  *sqlstore.Store
-	audit  *auditor
-	watch  *key.Watch
-	ring   *key.Ring
-	keys   *key.Service
-	tokens *token.Service
-	log    *slog.Logger
-	outbox *outbox
-	now    func() time.Time
+	config  *config.Config
+	store   *sqlstore.Store
+	audit   *auditor
+	watch   *key.Watch
+	ring    *key.Ring
+	keys    *key.Service
+	tokens  *token.Service
+	log     *slog.Logger
+	outbox  *outbox
+	now     func() time.Time
+	clients *client.Service
 
 	public, admin http.Handler
 	routes        map[string][]string // of both ports, which the description must know
@@ -87,10 +88,11 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 	remote := &key.RemoteKeys{Fetcher: fetcher, Now: o.Now, Observe: observe}
 	clients := &client.Service{
 		Store: store, Replays: store, Watch: watch, Now: o.Now, Observe: observe,
-		Sealer:     sealer,
-		Options:    clientOptions(c),
-		RemoteKeys: remote,
-		Fetch:      document(fetcher),
+		Sealer:        sealer,
+		Registrations: store,
+		Options:       clientOptions(c),
+		RemoteKeys:    remote,
+		Fetch:         document(fetcher),
 	}
 	tokens := &token.Service{
 		Store: store, Clients: clients, Keys: keys, RemoteKeys: remote, Sealer: sealer, Now: o.Now, Observe: observe,
@@ -107,7 +109,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		return nil, err
 	}
 	flows.CallsWait = box.wake
-	a := &app{config: c, outbox: box, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, log: o.Log, now: o.Now}
+	a := &app{config: c, outbox: box, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, clients: clients, log: o.Log, now: o.Now}
 
 	errs := &web.Errors{ShareDebug: c.OAuth2.ExposeInternalErrors || c.Dev}
 	edge := func(port string, l config.Listener) func(http.Handler) http.Handler {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -98,5 +99,6 @@ func (a *app) jobs() []job {
 
 func (a *app) purge(ctx context.Context) error {
 	_, err := a.tokens.Purge(ctx, a.now(), 0)
-	return err
+	_, unused := a.clients.Purge(ctx)
+	return errors.Join(err, unused)
 }

@@ -27,7 +27,29 @@ func clientOptions(c *config.Config) client.Options {
 		PBKDF2Iterations: c.OAuth2.PBKDF2Iterations,
 		UnsignedIDTokens: c.OIDC.UnsignedIDTokens,
 	}
+	if c.Registration.Enabled {
+		o.Registration = registration(c)
+	}
 	return o
+}
+
+// registration is who may register clients. What a client gets that names no
+// scope is the option's, else all that discovery lists.
+func registration(c *config.Config) client.Registration {
+	r := client.Registration{
+		Access: c.Registration.Access, PerHour: c.Registration.PerHour, Total: c.Registration.Total, UnusedFor: c.Registration.UnusedFor,
+		StatementIssuers: map[string]string{},
+	}
+	listed := public.ScopesSupported(c.WebFinger.SupportedScopes)
+	r.AllowedScopes = append(listed, c.Registration.AllowedScopes...)
+	if r.Scopes = c.OIDC.DefaultScopes; len(r.Scopes) == 0 {
+		r.Scopes = listed
+	}
+	for _, entry := range c.Registration.StatementIssuers {
+		issuer, uri, _ := strings.Cut(entry, " ")
+		r.StatementIssuers[issuer] = uri
+	}
+	return r
 }
 
 // tokenURL is the token endpoint as clients know it.
@@ -161,7 +183,8 @@ func publicOptions(c *config.Config) public.Options {
 		JWKSSets: sets, EncryptionSet: flow.RequestObjectSet,
 		SignedRequestsOnly: !c.OIDC.UnsignedRequestObjects,
 		JWKSMaxAge:         jwksMaxAge(c.Keys.AnnounceFor), UnsignedIDTokens: c.OIDC.UnsignedIDTokens,
-		CORS: cors(c.Serve.Public.CORS),
+		CORS:     cors(c.Serve.Public.CORS),
+		Register: c.Registration.Enabled,
 	}
 }
 

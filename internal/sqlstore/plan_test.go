@@ -17,6 +17,8 @@ var walks = map[string]string{
 	"listClients":  "paging by offset walks its index up to the offset, which is how two generations of the admin API page",
 	"countClients": "counting walks over what is counted; it is asked only where a list is longer than its page",
 	"countTrusted": "likewise, and people make each of these rows",
+
+	"countRegistrations": "counting walks over what is counted, which the count itself bounds (10,000 by default); it is asked when somebody registers without a token",
 }
 
 // small are tables that do not grow with use.

@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(testing.TB) oauth.Store) {
 		{"Outbox", outboxChecks},
 		{"Small", smallChecks},
 		{"TrustedIssuers", trustChecks},
+		{"Registrations", registrationChecks},
 		{"Purge", purgeChecks},
 		{"Sealed", sealedChecks},
 		{"Tx", txChecks},

@@ -50,6 +50,9 @@ var kinds = map[oauth.Kind]kindText{
 	oauth.InvalidClientMetadata:    {http.StatusBadRequest, "A member of the client's metadata has a value that is not allowed.", ""},
 	oauth.InvalidRedirectURI:       {http.StatusBadRequest, "A redirect URI of the client is malformed or not allowed.", ""},
 
+	oauth.InvalidSoftwareStatement:    {http.StatusBadRequest, "The software statement is malformed, or its signature or a claim in it is not good.", ""},
+	oauth.UnapprovedSoftwareStatement: {http.StatusBadRequest, "The software statement is of nobody whom this server trusts.", ""},
+
 	oauth.InvalidState:        {http.StatusBadRequest, "The state is missing or shorter than this server demands.", ""},
 	oauth.InsufficientEntropy: {http.StatusBadRequest, "A value that must be hard to guess is missing or too short.", ""},
 	oauth.RequestUnauthorized: {http.StatusUnauthorized, "The request could not be authorized.",
