@@ -29,7 +29,7 @@ const fullClient = `{
 	"token_endpoint_auth_method": "client_secret_post", "token_endpoint_auth_signing_alg": "EdDSA",
 	"request_uris": ["https://app.example/request.jwt#hash"], "request_object_signing_alg": "RS256",
 	"userinfo_signed_response_alg": "RS256", "id_token_signed_response_alg": "RS256",
-	"access_token_strategy": "jwt", "access_token_profile": "rfc9068", "localhost_any_port": true, "overlapping_refresh": true,
+	"access_token_strategy": "jwt", "access_token_profile": "rfc9068", "claims_placement": "standard", "localhost_any_port": true, "overlapping_refresh": true,
 	"post_logout_redirect_uris": ["https://app.example/bye"],
 	"frontchannel_logout_uri": "https://app.example/front", "frontchannel_logout_session_required": true,
 	"backchannel_logout_uri": "https://app.example/back", "backchannel_logout_session_required": true,
