@@ -67,6 +67,8 @@ func objectOf(r *http.Request) string {
 	switch {
 	case strings.Contains(r.Pattern, "/trust/"):
 		add("trusted_issuer", r.PathValue("id"))
+	case strings.Contains(r.Pattern, callsPath):
+		add("logout_call", r.PathValue("id"))
 	case strings.Contains(r.Pattern, "/register"):
 		add("initial_access_token", r.PathValue("id"))
 	default:

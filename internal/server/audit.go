@@ -33,6 +33,7 @@ var securityEvents = map[string]string{
 	"jwt_bearer_untrusted":            admin.Refused,
 	"jwt_bearer_replayed":             admin.Refused,
 	"revocation_list_full":            admin.Done,
+	"logout_call_failed":              admin.Failed,
 	"login_session_ended":             admin.Done,
 	"client_registered":               admin.Done,
 	"client_registration_changed":     admin.Done,
