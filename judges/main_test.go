@@ -70,6 +70,7 @@ func serve(dir, bin string) (stop func() (log string, err error), err error) {
 		"URLS_SELF_ISSUER=" + publicURL, "URLS_LOGIN=http://app.test/login", "URLS_CONSENT=http://app.test/consent", "URLS_LOGOUT=http://app.test/logout",
 		"URLS_POST_LOGOUT_REDIRECT=" + publicURL + "/health/alive", "URLS_DEVICE_VERIFICATION=http://app.test/device", "URLS_DEVICE_SUCCESS=http://app.test/connected",
 		"OAUTH2_DEVICE_AUTHORIZATION_TOKEN_POLLING_INTERVAL=1s", "OIDC_DYNAMIC_CLIENT_REGISTRATION_ENABLED=true",
+		"OIDC_DISCOVERY_SCOPES_SUPPORTED=profile,email",
 	}
 	if dsn := os.Getenv("TEST_DSN"); dsn != "" {
 		cmd.Env = append(cmd.Env, "DSN="+dsn)
@@ -137,7 +138,7 @@ func TestPackagesOfNPM(t *testing.T) {
 	if _, err := os.Stat("node_modules"); err != nil {
 		t.Fatal("the packages are not installed: run make tools, or npm ci in this folder")
 	}
-	for _, file := range []string{"rc.test.mjs", "v1.test.mjs", "v2.test.mjs"} {
+	for _, file := range []string{"rc.test.mjs", "v1.test.mjs", "v2.test.mjs", "openid-client.test.mjs", "oauth4webapi.test.mjs"} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", file)
