@@ -69,7 +69,7 @@ unit:
 # The race detector links C; the tests of the pages drive a real browser; the
 # quickstart page's commands are run as they stand; the store is tested on real
 # database servers, which the tests start themselves; published clients for
-# Node.js judge the API.
+# Node.js judge the API, and Apache with mod_auth_openidc signs in.
 tools:
 	@missing=(); \
 	command -v gcc >/dev/null || missing+=(gcc libc6-dev); \
@@ -78,6 +78,7 @@ tools:
 	compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql); \
 	test -x /usr/sbin/mariadbd || missing+=(mariadb-server); \
 	test -x /usr/sbin/pgbouncer || missing+=(pgbouncer); \
+	test -f /usr/lib/apache2/modules/mod_auth_openidc.so || missing+=(apache2-bin libapache2-mod-auth-openidc); \
 	command -v node >/dev/null || missing+=(nodejs); \
 	command -v npm >/dev/null || missing+=(npm); \
 	if [ $${#missing[@]} -gt 0 ]; then \
