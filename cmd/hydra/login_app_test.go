@@ -34,7 +34,7 @@ func TestExampleLoginApp(t *testing.T) {
 		tb.says("result-title", "Signed in as ada")
 		tb.verified()
 		tb.says("result-id-token-claims", `"acr": "1"`, `"name": "Ada Lovelace"`)
-		tb.says("result-token-response", `"scope": "openid offline profile"`)
+		tb.says("result-token-response", `"scope": "openid offline profile address phone"`)
 
 		// The login is remembered; the consent does not cover what is asked for.
 		tb.press("result-sign-in-again")

@@ -15,11 +15,12 @@ const (
 	SealedRequests SealedTable = "requests"
 	SealedDevices  SealedTable = "devices"
 	SealedSecrets  SealedTable = "client_secret_copies"
+	SealedOutbox   SealedTable = "outbox"
 )
 
 // SealedTables returns all of them.
 func SealedTables() []SealedTable {
-	return []SealedTable{SealedSettings, SealedKeys, SealedGrants, SealedSessions, SealedRequests, SealedDevices, SealedSecrets}
+	return []SealedTable{SealedSettings, SealedKeys, SealedGrants, SealedSessions, SealedRequests, SealedDevices, SealedSecrets, SealedOutbox}
 }
 
 // SealedRow is a row with its sealed columns.

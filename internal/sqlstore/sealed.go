@@ -14,6 +14,7 @@ const (
 	sealedSessions = `SELECT id, data FROM sessions WHERE id > ? ORDER BY id LIMIT ?`
 	sealedRequests = `SELECT id, data FROM requests WHERE id > ? ORDER BY id LIMIT ?`
 	sealedDevices  = `SELECT id, data FROM devices WHERE id > ? ORDER BY id LIMIT ?`
+	sealedOutbox   = `SELECT id, data FROM outbox WHERE id > ? ORDER BY id LIMIT ?`
 	sealedKeys     = `
 		SELECT set_key, kid_key, set_name, kid, data FROM json_web_keys
 		WHERE set_key >= ? AND (set_key > ? OR kid_key > ?) ORDER BY set_key, kid_key LIMIT ?`
@@ -27,6 +28,7 @@ const (
 	resealSession  = `UPDATE sessions SET data = ? WHERE id = ? AND data = ?`
 	resealRequest  = `UPDATE requests SET data = ? WHERE id = ? AND data = ?`
 	resealDevice   = `UPDATE devices SET data = ? WHERE id = ? AND data = ?`
+	resealCall     = `UPDATE outbox SET data = ? WHERE id = ? AND data = ?`
 	resealKey      = `UPDATE json_web_keys SET data = ? WHERE set_key = ? AND kid_key = ? AND data = ?`
 	resealSecret   = `UPDATE client_secret_copies SET sealed = ? WHERE client_uid = ? AND id = ? AND sealed = ?`
 )
@@ -44,6 +46,7 @@ var sealedTables = map[oauth.SealedTable]struct {
 	oauth.SealedSessions: {sealedSessions, []string{"data"}, map[string]string{"data": resealSession}},
 	oauth.SealedRequests: {sealedRequests, []string{"data"}, map[string]string{"data": resealRequest}},
 	oauth.SealedDevices:  {sealedDevices, []string{"data"}, map[string]string{"data": resealDevice}},
+	oauth.SealedOutbox:   {sealedOutbox, []string{"data"}, map[string]string{"data": resealCall}},
 	oauth.SealedSecrets:  {sealedSecrets, []string{"sealed"}, map[string]string{"sealed": resealSecret}},
 }
 
