@@ -73,6 +73,8 @@ type Listener struct {
 	Socket Socket
 	TLS    TLS
 	CORS   CORS
+
+	MaxRequests int // worked on at once; 0: as many as the processors can bear
 }
 
 // Socket is how a unix socket looks in the file system.

@@ -162,6 +162,7 @@ func listenerOptions(name, port, host string, of func(*Config) *Listener) []opti
 			Key: key("cors.max_age"), Default: "0", Env: []string{"CORS_MAX_AGE"}, Doc: "Seconds for which a browser may keep the answer to a preflight request.",
 			bind: func(c *Config) any { return &of(c).CORS.MaxAge }, check: between(0, 86400), Allowed: "a number of seconds from 0 to 86400",
 		},
+		maxRequests(key("max_requests"), of),
 	}
 }
 

@@ -40,6 +40,7 @@ type app struct {
 	outbox  *outbox
 	now     func() time.Time
 	clients *client.Service
+	metrics *metrics
 
 	public, admin http.Handler
 	routes        map[string][]string // of both ports, which the description must know
@@ -109,7 +110,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		return nil, err
 	}
 	flows.CallsWait = box.wake
-	a := &app{config: c, outbox: box, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, clients: clients, log: o.Log, now: o.Now}
+	a := &app{config: c, outbox: box, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, clients: clients, metrics: metrics, log: o.Log, now: o.Now}
 
 	errs := &web.Errors{ShareDebug: c.OAuth2.ExposeInternalErrors || c.Dev}
 	edge := func(port string, l config.Listener) func(http.Handler) http.Handler {
@@ -259,6 +260,7 @@ func withPages(c *config.Config, pages, api http.Handler) http.Handler {
 // metrics are what the operator's Prometheus reads.
 type metrics struct {
 	http    *web.Metrics
+	shed    *prometheus.CounterVec
 	events  *prometheus.CounterVec
 	hooks   hookMetrics
 	handler http.Handler
@@ -278,7 +280,7 @@ func newMetrics(o Options) *metrics {
 		events:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hydra_events_total", Help: "Events that an operator may want to see, such as replays and revocations."}, []string{"event"}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}),
 	}
-	m.hooks = newHookMetrics(labelled)
+	m.hooks, m.shed = newHookMetrics(labelled), shedMetric(labelled)
 	labelled.MustRegister(m.events)
 	m.logoutCalls, m.logoutRows = outboxMetrics(labelled)
 	return m

@@ -88,7 +88,7 @@ func (s *Server) listen(ctx context.Context, o Options) (err error) {
 		if !p.wanted {
 			continue
 		}
-		server := web.NewServer(p.handler)
+		server := web.NewServer(s.app.admit(p.name, p.config, p.handler))
 		server.ErrorLog = slog.NewLogLogger(o.Log.With("port", p.name).Handler(), slog.LevelDebug)
 		if p.config.TLS.Enabled {
 			cert, err := newCertificate(p.config.TLS, o.Log, o.Now)
