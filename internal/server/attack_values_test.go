@@ -28,7 +28,7 @@ func mutations(t *testing.T, s string) map[string]string {
 		out["standard alphabet"] = strings.NewReplacer("-", "+", "_", "/").Replace(s)
 	}
 	prefix, body := "", s
-	if i := strings.LastIndex(s[:min(len(s), 8)], "_"); i > 0 && strings.HasPrefix(s, "ory_") {
+	if i := strings.LastIndex(s[:min(len(s), len("ory_at_"))], "_"); i > 0 && strings.HasPrefix(s, "ory_") {
 		prefix, body = s[:i+1], s[i+1:]
 		out["prefix in capitals"] = strings.ToUpper(prefix) + body
 		out["no prefix"] = body
