@@ -89,13 +89,14 @@ var (
 	fact      = regexp.MustCompile(`^-- locks: (.+); rewrites: (yes|no)$`)
 	makeTable = regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS (\w+)`)
 	makeIndex = regexp.MustCompile(`^CREATE (?:UNIQUE )?INDEX IF NOT EXISTS \w+ ON (\w+)`)
+	fillTable = regexp.MustCompile(`^INSERT INTO (\w+)`)
 )
 
 const locksNothing = "nothing that is in use: the table is new"
 
 // readSteps splits a migration into its statements, each of which ends with a
-// semicolon at the end of a line. A new table and its indexes are in nobody's
-// way; every other statement has a line above it that says what it locks.
+// semicolon at the end of a line. A new table, its indexes and its first rows
+// are in nobody's way; every other statement has a line above it that says what it locks.
 func readSteps(text string) ([]Step, error) {
 	var steps []Step
 	made := map[string]bool{}
@@ -119,8 +120,11 @@ func readSteps(text string) ([]Step, error) {
 		if m := makeTable.FindStringSubmatch(step.Statement); m != nil {
 			made[m[1]] = true
 			step.Locks = locksNothing
-		} else if m := makeIndex.FindStringSubmatch(step.Statement); m != nil && made[m[1]] {
-			step.Locks = locksNothing
+		}
+		for _, of := range []*regexp.Regexp{makeIndex, fillTable} {
+			if m := of.FindStringSubmatch(step.Statement); m != nil && made[m[1]] {
+				step.Locks = locksNothing
+			}
 		}
 		if step.Locks == "" {
 			return nil, fmt.Errorf("no line says what this locks: %s", step.Statement)

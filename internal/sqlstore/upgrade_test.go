@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -37,7 +38,24 @@ const (
 		VALUES (?, ?, ?, ?, 1, 9223372036854775807, ?, ?)`
 	oldDevice = `INSERT INTO devices (id, client_uid, user_code_key, status, created_at, expires_at, purge_at, b, op_id, data)
 		VALUES (?, ?, ?, 1, 1, 9223372036854775807, 9223372036854775807, 1, ?, ?)`
+	oldDeleted = `INSERT INTO deleted_clients (uid, deleted_at) VALUES (?, 1)`
+	oldRequest = `INSERT INTO requests (id, kind, client_uid, created_at, expires_at, purge_at, b, data)
+		VALUES (?, 1, ?, 1, 9223372036854775807, 9223372036854775807, 1, ?)`
+	oldReplay  = `INSERT INTO replays (id, op_id, expires_at, purge_at, b) VALUES (?, ?, 9223372036854775807, 9223372036854775807, 1)`
+	oldRevoked = `INSERT INTO revoked_tokens (id, client_uid, expires_at, purge_at, b) VALUES (?, ?, 9223372036854775807, 9223372036854775807, 1)`
+	oldKey     = `INSERT INTO json_web_keys (set_key, kid_key, slot, set_name, kid, alg, use_for, created_at, active_from, verify_until, data)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1, 9223372036854775807, ?)`
+	oldLease        = `INSERT INTO leases (name, owner, until) VALUES (?, ?, 9223372036854775807)`
+	oldLogoutClient = `INSERT INTO logout_clients (client_uid) VALUES (?)`
+	oldCall         = `INSERT INTO outbox (id, client_uid, session_id, attempts, created_at, due_at, give_up_at, expires_at, purge_at, b, op_id, note, data)
+		VALUES (?, ?, ?, 2, 1, 1, 9223372036854775807, 9223372036854775807, 9223372036854775807, 1, ?, ?, ?)`
+	oldCopy         = `INSERT INTO client_secret_copies (client_uid, id, sealed) VALUES (?, ?, ?)`
+	oldGuess        = `INSERT INTO guesses (id, n, most, expires_at, purge_at, b) VALUES (?, 2, 3, 9223372036854775807, 9223372036854775807, 1)`
+	oldRegistration = `INSERT INTO registrations (client_uid, client_id, unused_until) VALUES (?, ?, 9223372036854775807)`
+	oldInitial      = `INSERT INTO initial_access_tokens (id, created_at, expires_at, uses_left, op_id, note) VALUES (?, 1, 9223372036854775807, 1, ?, ?)`
 )
+
+func row(n byte) []byte { return bytes.Repeat([]byte{n}, 16) }
 
 // old is a program of an earlier release.
 type old struct {
@@ -56,7 +74,7 @@ func (o old) exec(ctx context.Context, stmt string, args ...any) (int64, error) 
 // fill writes a row of each table that the schema version has.
 func (o old) fill(t *testing.T, version int64) {
 	t.Helper()
-	row := func(n byte) []byte { return bytes.Repeat([]byte{n}, 16) }
+	hash := func(name string) []byte { h := sha256.Sum256([]byte(name)); return h[:] }
 	for _, r := range []struct {
 		since int64
 		stmt  string
@@ -64,17 +82,101 @@ func (o old) fill(t *testing.T, version int64) {
 	}{
 		{1, oldClient, []any{row(1), []byte("app"), row(2), []byte(`{"scope":"a"}`)}},
 		{1, oldSecret, []any{row(1), row(3), []byte("hash")}},
+		{1, oldDeleted, []any{row(4)}},
 		{1, oldSession, []any{row(0x41), row(5), []byte("sealed session")}},
+		{1, oldRequest, []any{row(0x42), row(1), []byte("sealed request")}},
+		{1, oldReplay, []any{row(0x43), row(5)}},
+		{1, oldRevoked, []any{row(0x44), row(1)}},
+		{1, oldKey, []any{hash("a set"), hash("a key"), row(5), []byte("a set"), []byte("a key"), []byte("RS256"), []byte("sig"), []byte("sealed key")}},
+		{1, oldLease, []any{[]byte("a job"), row(5)}},
 		{1, oldSealKey, []any{row(6), []byte("wrapped")}},
 		{1, oldSetting, []any{[]byte("a"), []byte("1")}},
 		{2, oldIssuer, []any{row(7), row(8), row(9), row(10), row(11), []byte(`{}`)}},
 		{3, oldDevice, []any{row(0x61), row(1), row(12), row(13), []byte("sealed device")}},
+		{4, oldLogoutClient, []any{row(1)}},
+		{4, oldCall, []any{row(0x21), row(1), row(0x41), row(14), []byte("502"), []byte("sealed call")}},
+		{5, oldCopy, []any{row(1), row(3), []byte("sealed secret")}},
+		{11, oldGuess, []any{row(0x71)}},
+		{20, oldRegistration, []any{row(1), []byte("app")}},
+		{20, oldInitial, []any{row(0x51), row(15), []byte("for a colleague")}},
 	} {
 		if r.since > version {
 			continue
 		}
 		if _, err := o.exec(t.Context(), r.stmt, r.args...); err != nil {
 			t.Fatalf("%s: %v", r.stmt, err)
+		}
+	}
+}
+
+// holds tells that rows which fill wrote are there, as the store reads them.
+func holds(t *testing.T, s *sqlstore.Store, version int64) {
+	t.Helper()
+	ctx := t.Context()
+	for _, r := range []struct {
+		since int64
+		what  string
+		ask   func() (is, want any, err error)
+	}{
+		{1, "the request", func() (any, any, error) {
+			r, err := s.Request(ctx, oauth.ID(row(0x42)))
+			return string(r.Data), "sealed request", err
+		}},
+		{1, "the jti", func() (any, any, error) {
+			return s.AddReplay(ctx, oauth.ID(row(0x43)), oauth.Never), oauth.ErrExists, nil
+		}},
+		{1, "the revoked token", func() (any, any, error) {
+			_, listed, err := s.MachineToken(ctx, oauth.ID(row(0x44)), oauth.ID(row(1)))
+			return listed, true, err
+		}},
+		{1, "the key", func() (any, any, error) {
+			keys, err := s.KeySet(ctx, "a set")
+			if len(keys) != 1 {
+				return len(keys), 1, err
+			}
+			return keys[0].KID + " " + string(keys[0].Data), "a key sealed key", err
+		}},
+		{1, "the lease", func() (any, any, error) {
+			got, err := s.TakeLease(ctx, "a job", oauth.ID{1}, noon, oauth.Never)
+			return got, false, err
+		}},
+		{2, "the trusted issuer", func() (any, any, error) {
+			issuer, err := s.TrustedIssuer(ctx, oauth.ID(row(7)))
+			return issuer.ID, oauth.ID(row(7)), err
+		}},
+		{3, "the device", func() (any, any, error) {
+			d, err := s.Device(ctx, oauth.ID(row(12)))
+			return string(d.Data), "sealed device", err
+		}},
+		{4, "the logout call", func() (any, any, error) {
+			calls, err := s.DueLogoutCalls(ctx, noon, 10)
+			if len(calls) != 1 {
+				return len(calls), 1, err
+			}
+			return fmt.Sprint(calls[0].Attempts, calls[0].Note, string(calls[0].Data)), fmt.Sprint(2, "502", "sealed call"), err
+		}},
+		{5, "the copy of the secret", func() (any, any, error) {
+			_, secrets, err := s.Client(ctx, "app")
+			return string(secrets[0].Sealed), "sealed secret", err
+		}},
+		{11, "the guesses", func() (any, any, error) {
+			count := oauth.GuessCount{ID: oauth.ID(row(0x71)), Most: 3, Ends: oauth.Never}
+			return errors.Join(s.CountGuess(ctx, count), s.CountGuess(ctx, count)).Error(), oauth.ErrUsed.Error(), nil
+		}},
+		{20, "the registration", func() (any, any, error) {
+			n, err := s.CountRegistrations(ctx)
+			return n, 1, err
+		}},
+		{20, "the initial access token", func() (any, any, error) {
+			token, err := s.InitialAccessToken(ctx, oauth.ID(row(0x51)))
+			return token.Note, "for a colleague", err
+		}},
+	} {
+		if r.since > version {
+			continue
+		}
+		if is, want, err := r.ask(); err != nil || is != want {
+			t.Errorf("%s: %v, %v, want %v", r.what, is, err, want)
 		}
 	}
 }
@@ -175,6 +277,7 @@ func upgrade(t *testing.T, dsn string, db *sql.DB, from int64) {
 	wg.Wait()
 
 	works(t, s, "upgraded", "1")
+	holds(t, s, from)
 	c, secrets, err := s.Client(t.Context(), "app")
 	if err != nil || c.Epoch != 3 || c.Scope != "a" || len(secrets) != 1 {
 		t.Errorf("Client() = %+v, %v, %v", c, secrets, err)

@@ -170,7 +170,6 @@ CREATE TABLE IF NOT EXISTS versions (
   name  VARBINARY(16) NOT NULL PRIMARY KEY,
   value BIGINT      NOT NULL
 ) ENGINE=InnoDB;
--- locks: the three rows that it adds; rewrites: no
 INSERT INTO versions (name, value)
   SELECT n.name, 1 FROM (SELECT 'clients' AS name UNION ALL SELECT 'keys' UNION ALL SELECT 'seal') n
   WHERE NOT EXISTS (SELECT 1 FROM versions v WHERE v.name = n.name);

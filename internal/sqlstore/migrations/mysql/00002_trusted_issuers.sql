@@ -11,6 +11,5 @@ CREATE TABLE IF NOT EXISTS trusted_issuers (
   expires_at  BIGINT NOT NULL,
   op_id       VARBINARY(16) NOT NULL,
   data        MEDIUMBLOB NOT NULL,
-  UNIQUE KEY trusted_issuers_by_name (issuer_key, subject_key, kid_key),
-  KEY trusted_issuers_by_expiry (expires_at)
+  UNIQUE KEY trusted_issuers_by_name (issuer_key, subject_key, kid_key)
 ) ENGINE=InnoDB;
