@@ -71,6 +71,8 @@ func (s *Service) Register(ctx context.Context, r RegistrationRequest) (Register
 	if c.Scope == "" {
 		c.Scope = strings.Join(s.Options.Registration.Scopes, " ")
 	}
+	// Such a client has no past in which claims stood elsewhere.
+	c.ClaimsPlacement = cmp.Or(c.ClaimsPlacement, "standard")
 	if err := s.metadata(c, ""); err != nil {
 		return Registered{}, err
 	}
@@ -134,6 +136,10 @@ func (s *Service) metadata(c *oauth.Client, has string) error {
 		if hint := redirectURIs(draft{Client: &oauth.Client{RedirectURIs: []string{uri}}, options: &s.Options}); hint != "" {
 			return oauth.InvalidRedirectURI.Hint(hint)
 		}
+	}
+	if len(c.RedirectURIs) == 0 && (c.AllowsGrantType(oauth.GrantAuthorizationCode) || c.AllowsGrantType(oauth.GrantImplicit)) {
+		// RFC 7591 §2, redirect_uris: who uses such a flow must register its own.
+		return oauth.InvalidRedirectURI.Hint("The grant_types authorization_code and implicit need redirect_uris.")
 	}
 	o := s.Options.Registration
 	for _, t := range c.GrantTypes {
@@ -229,7 +235,7 @@ func administrators(c, old *oauth.Client) {
 	c.Owner, c.Audience, c.Metadata = old.Owner, old.Audience, old.Metadata
 	c.SkipConsent, c.SkipLogoutConsent, c.Lifespans = old.SkipConsent, old.SkipLogoutConsent, old.Lifespans
 	c.AccessTokenStrategy, c.AccessTokenProfile, c.AccessTokenSignedAlg = old.AccessTokenStrategy, old.AccessTokenProfile, old.AccessTokenSignedAlg
-	c.ClaimsPlacement = old.ClaimsPlacement
+	c.ClaimsPlacement = cmp.Or(c.ClaimsPlacement, old.ClaimsPlacement)
 	c.LocalhostAnyPort, c.OverlappingRefresh = old.LocalhostAnyPort, old.OverlappingRefresh
 }
 

@@ -1,6 +1,7 @@
 package public
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -54,6 +55,7 @@ type registrationJSON struct {
 	FrontchannelLogoutSID   bool            `json:"frontchannel_logout_session_required,omitempty"`
 	BackchannelLogoutURI    string          `json:"backchannel_logout_uri,omitempty"`
 	BackchannelLogoutSID    bool            `json:"backchannel_logout_session_required,omitempty"`
+	ClaimsPlacement         string          `json:"claims_placement,omitempty"` // ours
 
 	Token     string     `json:"registration_access_token,omitempty"` // RFC 7592 §3
 	Location  string     `json:"registration_client_uri,omitempty"`
@@ -99,7 +101,7 @@ func (r *registrationJSON) client() *oauth.Client {
 		RequestObjectEnc: r.RequestObjectEnc, UserinfoSignedAlg: r.UserinfoSignedAlg, IDTokenSignedAlg: r.IDTokenSignedAlg,
 		IDTokenEncAlg: r.IDTokenEncAlg, IDTokenEnc: r.IDTokenEnc,
 		UserinfoEncAlg: r.UserinfoEncAlg, UserinfoEnc: r.UserinfoEnc, PostLogoutRedirectURIs: r.PostLogoutRedirectURIs, FrontchannelLogoutURI: r.FrontchannelLogoutURI, FrontchannelLogoutSID: r.FrontchannelLogoutSID,
-		BackchannelLogoutURI: r.BackchannelLogoutURI, BackchannelLogoutSID: r.BackchannelLogoutSID,
+		BackchannelLogoutURI: r.BackchannelLogoutURI, BackchannelLogoutSID: r.BackchannelLogoutSID, ClaimsPlacement: r.ClaimsPlacement,
 	}
 }
 
@@ -116,7 +118,7 @@ func encodeRegistration(c *oauth.Client) *registrationJSON {
 		IDTokenSignedAlg: c.IDTokenSignedAlg, IDTokenEncAlg: c.IDTokenEncAlg, IDTokenEnc: c.IDTokenEnc,
 		UserinfoEncAlg: c.UserinfoEncAlg, UserinfoEnc: c.UserinfoEnc, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, FrontchannelLogoutURI: c.FrontchannelLogoutURI,
 		FrontchannelLogoutSID: c.FrontchannelLogoutSID, BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelLogoutSID: c.BackchannelLogoutSID,
-		CreatedAt: &c.CreatedAt, UpdatedAt: &c.UpdatedAt,
+		ClaimsPlacement: c.ClaimsPlacement, CreatedAt: &c.CreatedAt, UpdatedAt: &c.UpdatedAt,
 	}
 	if len(j.GrantTypes) == 0 {
 		j.GrantTypes = []string{oauth.GrantAuthorizationCode}
@@ -190,10 +192,20 @@ func (h *Handler) handleRegister(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	web.Note(r.Context(), "client_id", out.Client.ID)
+	h.prepare(r.Context(), out.Client)
 	web.NoStore(w)
 	answer := h.registration(out)
 	w.Header().Set("Location", answer.Location)
 	return web.WriteJSON(w, http.StatusCreated, answer)
+}
+
+// prepare makes the signing keys that a client's algorithms need, because many
+// relying parties read the key set once, before the first sign-in. The client
+// is registered in any case, and what failed here is made on first need.
+func (h *Handler) prepare(ctx context.Context, c *oauth.Client) {
+	if err := h.Tokens.PrepareKeys(ctx, c); err != nil {
+		web.NoteError(ctx, err)
+	}
 }
 
 // handleRegistration serves GET /oauth2/register/{id} (RFC 7592 §2.1).
@@ -231,6 +243,7 @@ func (h *Handler) handleUpdateRegistration(w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
+	h.prepare(r.Context(), out.Client)
 	web.NoStore(w)
 	return web.WriteJSON(w, http.StatusOK, h.registration(out))
 }
