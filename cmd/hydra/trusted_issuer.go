@@ -93,7 +93,7 @@ func createTrust(cmd *cobra.Command, _ []string) (show.Answer, error) {
 		delete(keys[0], m)
 	}
 	body["jwk"] = keys[0]
-	if body["expires_at"], err = expiry(cmd); err != nil {
+	if body["expires_at"], err = expiry(cmd, "the trust"); err != nil {
 		return show.Answer{}, err
 	}
 	c, err := connect(cmd, adminPort)
@@ -107,15 +107,15 @@ func createTrust(cmd *cobra.Command, _ []string) (show.Answer, error) {
 	return trustAnswer(answer)
 }
 
-// expiry is when the flags want the trust to end.
-func expiry(cmd *cobra.Command) (time.Time, error) {
+// expiry is when the flags want it to end.
+func expiry(cmd *cobra.Command, it string) (time.Time, error) {
 	in, err := cmd.Flags().GetDuration("expires-in")
 	if err != nil {
 		return time.Time{}, err
 	}
 	text := flag(cmd, "expires-at")
 	if (text == "") == (in == 0) {
-		return time.Time{}, usageError{errors.New("say when the trust ends: --expires-at or --expires-in"), exitFailure}
+		return time.Time{}, usageError{fmt.Errorf("say when %s ends: --expires-at or --expires-in", it), exitFailure}
 	}
 	if in != 0 {
 		return time.Now().Add(in).UTC().Truncate(time.Second), nil

@@ -11,14 +11,14 @@ func verbs() []*cobra.Command {
 		cmd.AddCommand(what...)
 		return cmd
 	}
-	list := verb("list", "List clients and trusted issuers.", listClientsCommand(), listTrustCommand())
+	list := verb("list", "List clients, trusted issuers and initial access tokens.", listClientsCommand(), listTrustCommand(), listInitialCommand())
 	list.Aliases = []string{"ls"}
 	return []*cobra.Command{
-		verb("create", "Create clients, keys and trusted issuers.", createClientCommand(), createKeysCommand(), createTrustCommand()),
+		verb("create", "Create clients, keys, trusted issuers and initial access tokens.", createClientCommand(), createKeysCommand(), createTrustCommand(), createInitialCommand()),
 		verb("get", "Show clients, keys and trusted issuers.", getClientCommand(), getKeysCommand(), getTrustCommand()),
 		list,
 		verb("update", "Change clients.", updateClientCommand()),
-		verb("delete", "Delete clients, keys, access tokens and trusted issuers.", deleteClientCommand(), deleteKeysCommand(), deleteAccessTokensCommand(), deleteTrustCommand()),
+		verb("delete", "Delete clients, keys, tokens and trusted issuers.", deleteClientCommand(), deleteKeysCommand(), deleteAccessTokensCommand(), deleteTrustCommand(), deleteInitialCommand()),
 		verb("import", "Put clients and keys from files into the server.", importClientsCommand(), importKeysCommand()),
 		verb("introspect", "Look at tokens.", introspectCommand()),
 		verb("revoke", "End tokens.", revokeCommand()),

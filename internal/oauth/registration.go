@@ -18,7 +18,7 @@ type Registration struct {
 type InitialAccessToken struct {
 	ID        ID
 	CreatedAt time.Time
-	ExpiresAt time.Time // Never, unless it was given an end
+	ExpiresAt time.Time // Never, unless it was given an end; of one that was used up, when that was
 	UsesLeft  int64     // UnlimitedUses, unless it was given a number
 	Note      string    // what it is for, in an administrator's words
 }
@@ -49,7 +49,7 @@ type Registrations interface {
 	// ids, behind one.
 	InitialAccessTokens(ctx context.Context, after ID, limit int) ([]InitialAccessToken, error)
 	// UseInitialAccessToken counts one use, if one is left and the token has
-	// not expired at now. ErrUsed.
+	// not expired at now; with the last use it ends. ErrUsed.
 	UseInitialAccessToken(ctx context.Context, id, op ID, now time.Time) error
 	// DeleteInitialAccessToken removes it. ErrNotFound.
 	DeleteInitialAccessToken(ctx context.Context, id ID) error

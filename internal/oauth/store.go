@@ -358,7 +358,8 @@ const (
 	ExpiredLogoutCalls   Expiring = "outbox"
 	ExpiredGuesses       Expiring = "guesses"
 	// Those have no buckets; they count as the first one's.
-	ExpiredTrustedIssuers Expiring = "trusted_issuers"
+	ExpiredTrustedIssuers      Expiring = "trusted_issuers"
+	ExpiredInitialAccessTokens Expiring = "initial_access_tokens"
 )
 
 // Buckets is the number of buckets that time-ordered indexes are led by.

@@ -64,8 +64,10 @@ const (
 	purgeGuesses = `DELETE FROM guesses WHERE id IN (SELECT id FROM (SELECT v.id FROM guesses v
 		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
 
-	// Trusted issuers have neither buckets nor appointments: there are few.
+	// These have neither buckets nor appointments: there are few.
 	purgeTrusted = `DELETE FROM trusted_issuers WHERE id IN (SELECT id FROM (SELECT t.id FROM trusted_issuers t
+		WHERE t.expires_at <= ? ORDER BY t.expires_at LIMIT ?) x) AND expires_at <= ?`
+	purgeInitial = `DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM (SELECT t.id FROM initial_access_tokens t
 		WHERE t.expires_at <= ? ORDER BY t.expires_at LIMIT ?) x) AND expires_at <= ?`
 )
 
@@ -89,8 +91,11 @@ var purges = map[oauth.Expiring]struct {
 // (purge_at <= now), deletes those that nothing can point to any more and gives
 // the others a new appointment, which must be later than now.
 func (s *Store) Purge(ctx context.Context, what oauth.Expiring, bucket int, now, again time.Time, limit int) (deleted, seen int, err error) {
-	if what == oauth.ExpiredTrustedIssuers {
-		return s.purgeTrusted(ctx, bucket, now, limit)
+	switch what {
+	case oauth.ExpiredTrustedIssuers:
+		return s.purgeFew(ctx, purgeTrusted, bucket, now, limit)
+	case oauth.ExpiredInitialAccessTokens:
+		return s.purgeFew(ctx, purgeInitial, bucket, now, limit)
 	}
 	p, ok := purges[what]
 	switch {
@@ -122,13 +127,13 @@ func (s *Store) Purge(ctx context.Context, what oauth.Expiring, bucket int, now,
 	return deleted, seen, nil
 }
 
-// purgeTrusted deletes trusted issuers that have expired. They all count as
+// purgeFew deletes rows without buckets that have expired. They all count as
 // those of the first bucket.
-func (s *Store) purgeTrusted(ctx context.Context, bucket int, now time.Time, limit int) (deleted, seen int, err error) {
+func (s *Store) purgeFew(ctx context.Context, stmt string, bucket int, now time.Time, limit int) (deleted, seen int, err error) {
 	if bucket != 0 || limit <= 0 {
 		return 0, 0, nil
 	}
-	out, err := s.exec(ctx, purgeTrusted, due(now), limit, due(now))
+	out, err := s.exec(ctx, stmt, due(now), limit, due(now))
 	if err != nil {
 		return 0, 0, err
 	}

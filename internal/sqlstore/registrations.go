@@ -20,9 +20,13 @@ const (
 	insertInitial  = `INSERT INTO initial_access_tokens (id, created_at, expires_at, uses_left, op_id, note) VALUES (?, ?, ?, ?, ?, ?)`
 	selectInitial  = `SELECT ` + initialColumns + ` FROM initial_access_tokens t WHERE t.id = ?`
 	listInitial    = `SELECT ` + initialColumns + ` FROM initial_access_tokens t WHERE t.id > ? ORDER BY t.id LIMIT ?`
-	useInitial     = `UPDATE initial_access_tokens SET uses_left = uses_left - 1, op_id = ? WHERE id = ? AND uses_left > 0 AND expires_at > ?`
-	initialOp      = `SELECT op_id FROM initial_access_tokens WHERE id = ?`
-	deleteInitial  = `DELETE FROM initial_access_tokens WHERE id = ?`
+	// useInitial asks for uses_left before it changes it: MySQL assigns from
+	// left to right.
+	useInitial = `
+		UPDATE initial_access_tokens SET expires_at = CASE WHEN uses_left = 1 THEN ? ELSE expires_at END, uses_left = uses_left - 1, op_id = ?
+		WHERE id = ? AND uses_left > 0 AND expires_at > ?`
+	initialOp     = `SELECT op_id FROM initial_access_tokens WHERE id = ?`
+	deleteInitial = `DELETE FROM initial_access_tokens WHERE id = ?`
 )
 
 // AddRegistration stores a registration without a token. The same UID again is
@@ -84,9 +88,10 @@ func (s *Store) InitialAccessTokens(ctx context.Context, after oauth.ID, limit i
 	return all(ctx, s, scanInitial, listInitial, after[:], max(limit, 0))
 }
 
-// UseInitialAccessToken counts one use. ErrUsed when none is left.
+// UseInitialAccessToken counts one use, and the last one ends the token.
+// ErrUsed when none is left.
 func (s *Store) UseInitialAccessToken(ctx context.Context, id, op oauth.ID, now time.Time) error {
-	out, err := s.exec(ctx, useInitial, op[:], id[:], due(now))
+	out, err := s.exec(ctx, useInitial, due(now), op[:], id[:], due(now))
 	switch {
 	case err != nil || out.rows > 0:
 		return err

@@ -15,6 +15,7 @@ var purgeChecks = []check{
 	{"it takes every group of rows", purgeGroups},
 	{"it never looks at more than limit rows", purgeLimit},
 	{"trusted issuers go when they have expired", purgeTrusted},
+	{"initial access tokens go when they have expired or are used up", purgeInitial},
 	{"what was kept does not hide what follows", purgeProgress},
 	{"nonsense is refused", purgeNonsense},
 }
@@ -232,6 +233,37 @@ func purgeTrusted(t *testing.T, f *fixture) {
 	}
 	if left, err := f.CountTrustedIssuers(t.Context(), ""); left != 2 || err != nil {
 		t.Errorf("%d trusted issuers are left, %v, want 2", left, err)
+	}
+}
+
+func purgeInitial(t *testing.T, f *fixture) {
+	for i := range 25 {
+		must(t, f.AddInitialAccessToken(t.Context(), oauth.InitialAccessToken{ID: newID(), ExpiresAt: noon.Add(-time.Duration(i) * time.Hour), UsesLeft: 1}))
+	}
+	usedUp := oauth.InitialAccessToken{ID: newID(), ExpiresAt: oauth.Never, UsesLeft: 1}
+	used := oauth.InitialAccessToken{ID: newID(), ExpiresAt: oauth.Never, UsesLeft: 2}
+	lives := oauth.InitialAccessToken{ID: newID(), ExpiresAt: noon.Add(time.Microsecond), UsesLeft: oauth.UnlimitedUses}
+	for _, token := range []oauth.InitialAccessToken{usedUp, used, lives} {
+		must(t, f.AddInitialAccessToken(t.Context(), token))
+		must(t, f.UseInitialAccessToken(t.Context(), token.ID, newID(), noon))
+	}
+	got, err := f.InitialAccessToken(t.Context(), usedUp.ID)
+	must(t, err)
+	wantSame(t, "end of what is used up", got.ExpiresAt, noon)
+	for i, want := range []int{0, 10, 10, 6, 0} {
+		bucket := 0
+		if i == 0 {
+			bucket = 1
+		}
+		deleted, seen, err := f.Purge(t.Context(), oauth.ExpiredInitialAccessTokens, bucket, noon, later, 10)
+		if deleted != want || seen != want || err != nil {
+			t.Errorf("call %d: Purge() = %d, %d, %v, want %d", i, deleted, seen, err, want)
+		}
+	}
+	for _, token := range []oauth.InitialAccessToken{used, lives} {
+		if got, err := f.InitialAccessToken(t.Context(), token.ID); err != nil || got.UsesLeft != token.UsesLeft-1 || !got.ExpiresAt.Equal(token.ExpiresAt) {
+			t.Errorf("a token that lives is %+v, %v", got, err)
+		}
 	}
 }
 

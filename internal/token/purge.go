@@ -13,7 +13,7 @@ const (
 	purgeBatch   = 500             // rows that one transaction deletes at most
 	leaseFor     = 2 * time.Minute // a node that died in between is replaced after it
 	lookAgain    = 24 * time.Hour  // for rows whose appointment came too early
-	trustShown   = 24 * time.Hour  // how long lists show a trusted issuer that has expired
+	endShown     = 24 * time.Hour  // how long lists show that what an administrator made has expired
 	purgeForever = 1 << 40
 )
 
@@ -36,7 +36,7 @@ func (p Purged) Total() (n int) {
 // cheap to make in great numbers comes first.
 var expiring = []oauth.Expiring{
 	oauth.ExpiredRequests, oauth.ExpiredGuesses, oauth.ExpiredDevices, oauth.ExpiredReplays, oauth.ExpiredRevokedTokens, oauth.ExpiredLogoutCalls,
-	oauth.ExpiredGrants, oauth.ExpiredSessions, oauth.ExpiredTrustedIssuers,
+	oauth.ExpiredGrants, oauth.ExpiredSessions, oauth.ExpiredTrustedIssuers, oauth.ExpiredInitialAccessTokens,
 }
 
 // Purge deletes rows that nobody can use at the given time any more, which is
@@ -120,8 +120,8 @@ func (p *purge) bucket(ctx context.Context, what oauth.Expiring, bucket int) (mo
 		}
 		limit := min(purgeBatch, p.left)
 		at := p.at
-		if what == oauth.ExpiredTrustedIssuers {
-			at = at.Add(-trustShown)
+		if what == oauth.ExpiredTrustedIssuers || what == oauth.ExpiredInitialAccessTokens {
+			at = at.Add(-endShown)
 		}
 		deleted, seen, err := p.s.Store.Purge(ctx, what, bucket, at, p.s.Now().Add(lookAgain), limit)
 		if err != nil {

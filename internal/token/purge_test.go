@@ -85,6 +85,26 @@ func TestPurgeTrustedIssuers(t *testing.T) {
 	}
 }
 
+// An initial access token that was used up can be seen for a day, too.
+func TestPurgeInitialAccessTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.New(t))
+	token := oauth.InitialAccessToken{ID: oauth.ID{1}, CreatedAt: noon, ExpiresAt: oauth.Never, UsesLeft: 1}
+	w.must(w.store.AddInitialAccessToken(t.Context(), token))
+	w.must(w.store.UseInitialAccessToken(t.Context(), token.ID, oauth.ID{2}, noon))
+	for _, step := range []struct {
+		wait time.Duration
+		want int
+	}{{24*time.Hour - time.Second, 0}, {time.Second, 1}} {
+		w.wait(step.wait)
+		p, err := w.Purge(t.Context(), w.clock(), 0)
+		w.must(err)
+		if n := p.Deleted[oauth.ExpiredInitialAccessTokens]; n != step.want {
+			t.Errorf("%v after its last use %d go, want %d", w.clock().Sub(noon), n, step.want)
+		}
+	}
+}
+
 func TestPurgeStopsAtItsBound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.New(t))

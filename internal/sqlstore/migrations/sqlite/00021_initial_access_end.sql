@@ -1,0 +1,5 @@
+-- +goose Up
+-- Initial access tokens that have expired or were used up are purged, without
+-- buckets: an operator makes them.
+-- locks: the whole file for a moment; rewrites: no
+CREATE INDEX IF NOT EXISTS initial_access_tokens_by_end ON initial_access_tokens (expires_at);
