@@ -132,7 +132,7 @@ func (p *process) flow(ctx context.Context, subject string, accepted *atomic.Boo
 	if err != nil {
 		return nil, err
 	}
-	c := &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c := &http.Client{Jar: jar, Timeout: 2 * time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	at := p.public + "/oauth2/auth?" + url.Values{"client_id": {"app"}, "response_type": {"code"}, "scope": {"openid offline"}, "redirect_uri": {callback}, "state": {"12345678"}}.Encode()
 	for _, step := range []struct{ kind, accept string }{
 		{"login", `{"subject":"` + subject + `"}`},

@@ -71,7 +71,7 @@ func fetch(ctx context.Context, url string) (int, string, error) {
 
 // ready URL waits until the server in the background answers there.
 func ready(ts *testscript.TestScript, _ bool, args []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

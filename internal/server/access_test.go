@@ -222,7 +222,7 @@ func (a *authority) client(roots *x509.CertPool, name string, change func(*x509.
 		cert, key := a.make(template)
 		c.Certificates = []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}
 	}
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: c, DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: c, DisableKeepAlives: true}, Timeout: 2 * time.Minute}
 }
 
 // Mutual TLS: who shows a certificate of the right authority may do what the

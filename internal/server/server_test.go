@@ -114,12 +114,12 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// waitUntil asks again and again, for ten seconds at most.
+// waitUntil asks again and again, for two minutes at most.
 func waitUntil(t *testing.T, what string, f func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(10 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for !f() {
 		select {
 		case <-tick.C:
