@@ -21,6 +21,7 @@ const (
 	words       // such a list, joined by spaces
 	truth       // a boolean
 	object      // JSON
+	number
 )
 
 // clientMember is a flag for a member of a client's metadata.
@@ -54,6 +55,11 @@ var clientMembers = []clientMember{
 	{"sector-identifier-uri", "", "sector_identifier_uri", text, "`URL` of the list of redirect URIs, for pairwise subjects"},
 	{"request-uri", "", "request_uris", list, "`URL` of a request object"},
 	{"request-object-signing-alg", "", "request_object_signing_alg", text, "`algorithm` of request objects"},
+	{"require-signed-request-object", "", "require_signed_request_object", truth, "refuse requests that are no signed request object"},
+	{"application-type", "", "application_type", text, "web or native: which redirect URIs it may have"},
+	{"default-max-age", "", "default_max_age", number, "`seconds` after which users sign in again, where a request does not say"},
+	{"require-auth-time", "", "require_auth_time", truth, "the client needs auth_time in ID tokens, which all have"},
+	{"default-acr-values", "", "default_acr_values", list, "`acr` that is asked for where a request does not say"},
 	{"access-token-strategy", "", "access_token_strategy", text, "opaque or jwt"},
 	{"skip-consent", "", "skip_consent", truth, "tell the consent app that it need not ask"},
 	{"skip-logout-consent", "", "skip_logout_consent", truth, "tell the login app that it need not ask before logout"},
@@ -82,7 +88,7 @@ func clientFlags(f *pflag.FlagSet) {
 			f.StringSliceP(m.flag, m.short, nil, m.doc+"; repeatable, or with commas")
 		case truth:
 			f.Bool(m.flag, false, m.doc)
-		case text, object:
+		case text, object, number:
 			f.StringP(m.flag, m.short, "", m.doc)
 		}
 	}
@@ -164,6 +170,12 @@ func (m clientMember) value(cmd *cobra.Command) (json.RawMessage, error) {
 			return nil, fmt.Errorf("--%s is no JSON object", m.flag)
 		}
 		return raw, nil
+	case number:
+		n, err := strconv.ParseInt(flag(cmd, m.flag), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("--%s is no number", m.flag)
+		}
+		return strconv.AppendInt(nil, n, 10), nil
 	case text:
 	}
 	return json.Marshal(flag(cmd, m.flag))

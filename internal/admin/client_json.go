@@ -44,6 +44,11 @@ type clientJSON struct {
 	InitiateLoginURI       string          `json:"initiate_login_uri,omitempty"`
 	RequestObjectEncAlg    string          `json:"request_object_encryption_alg,omitempty"`
 	RequestObjectEnc       string          `json:"request_object_encryption_enc,omitempty"`
+	RequireSignedRequest   bool            `json:"require_signed_request_object,omitempty"`
+	ApplicationType        string          `json:"application_type,omitempty"`
+	DefaultMaxAge          *int64          `json:"default_max_age,omitempty"`
+	RequireAuthTime        bool            `json:"require_auth_time,omitempty"`
+	DefaultACRValues       []string        `json:"default_acr_values,omitempty"`
 	IDTokenEncAlg          string          `json:"id_token_encrypted_response_alg,omitempty"`
 	IDTokenEnc             string          `json:"id_token_encrypted_response_enc,omitempty"`
 	UserinfoEncAlg         string          `json:"userinfo_encrypted_response_alg,omitempty"`
@@ -154,6 +159,11 @@ func encodeClient(c *oauth.Client, plain oauth.Secret) *clientJSON {
 		InitiateLoginURI:        c.InitiateLoginURI,
 		RequestObjectEncAlg:     c.RequestObjectEncAlg,
 		RequestObjectEnc:        c.RequestObjectEnc,
+		RequireSignedRequest:    c.RequireSignedRequest,
+		ApplicationType:         c.ApplicationType,
+		DefaultMaxAge:           c.DefaultMaxAge,
+		RequireAuthTime:         c.RequireAuthTime,
+		DefaultACRValues:        c.DefaultACRValues,
 		IDTokenEncAlg:           c.IDTokenEncAlg,
 		IDTokenEnc:              c.IDTokenEnc,
 		UserinfoEncAlg:          c.UserinfoEncAlg,
@@ -213,6 +223,11 @@ func (j *clientJSON) client() *oauth.Client {
 		InitiateLoginURI:        j.InitiateLoginURI,
 		RequestObjectEncAlg:     j.RequestObjectEncAlg,
 		RequestObjectEnc:        j.RequestObjectEnc,
+		RequireSignedRequest:    j.RequireSignedRequest,
+		ApplicationType:         j.ApplicationType,
+		DefaultMaxAge:           j.DefaultMaxAge,
+		RequireAuthTime:         j.RequireAuthTime,
+		DefaultACRValues:        j.DefaultACRValues,
 		IDTokenEncAlg:           j.IDTokenEncAlg,
 		IDTokenEnc:              j.IDTokenEnc,
 		UserinfoEncAlg:          j.UserinfoEncAlg,

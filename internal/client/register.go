@@ -60,7 +60,9 @@ var rules = []func(draft) string{
 	authSigningAlg,      // OpenID Connect Registration §2, token_endpoint_auth_signing_alg
 	shownURIs,           // RFC 7591 §5: links that a login page may show
 	initiateLogin,       // OpenID Connect Registration §2, initiate_login_uri
-	requestObjects,      // OpenID Connect Registration §2, request_object_*
+	requestObjects,      // OpenID Connect Registration §2, request_object_*; RFC 9101 §10.5
+	applicationType,     // OpenID Connect Registration §2, application_type
+	requestDefaults,     // OpenID Connect Registration §2, default_*
 	logoutURIs,          // OpenID Connect Front- and Back-Channel Logout §2.2
 	accessTokenStrategy, // Hydra
 	metadataForm,        // Hydra
@@ -189,6 +191,7 @@ func bounds(d draft) string {
 		{"allowed_cors_origins", d.AllowedCORSOrigins},
 		{"request_uris", d.RequestURIs},
 		{"post_logout_redirect_uris", d.PostLogoutRedirectURIs},
+		{"default_acr_values", d.DefaultACRValues},
 	} {
 		if len(list.values) > maxEntries {
 			return "The member " + list.name + " has more than 100 entries."
@@ -377,28 +380,4 @@ func lifespansPositive(d draft) string {
 func webURL(s string, schemes ...string) bool {
 	u, err := url.Parse(s)
 	return err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != "" && u.User == nil && !strings.ContainsAny(s, " \\")
-}
-
-// sectorContent checks that the document at sector_identifier_uri lists every
-// redirect URI (OpenID Connect Registration §5).
-func (s *Service) sectorContent(ctx context.Context, c *oauth.Client) error {
-	if c.SectorIdentifierURI == "" || s.Fetch == nil {
-		return nil
-	}
-	body, err := s.Fetch(ctx, c.SectorIdentifierURI)
-	switch {
-	case err == nil:
-	case errors.Is(err, oauth.TemporarilyUnavailable), ctx.Err() != nil:
-		return err // it says nothing about the document
-	default:
-		return oauth.InvalidRequest.Hint("The sector_identifier_uri could not be read.").Because(err)
-	}
-	var listed []string
-	if err := json.Unmarshal(body, &listed); err != nil {
-		return oauth.InvalidRequest.Hint("The document at sector_identifier_uri must be a JSON array of strings.").Because(err)
-	}
-	if len(listed) == 0 || slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return !slices.Contains(listed, uri) }) {
-		return oauth.InvalidRequest.Hint("The document at sector_identifier_uri does not list every redirect URI.")
-	}
-	return nil
 }

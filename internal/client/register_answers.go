@@ -1,6 +1,9 @@
 package client
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -92,4 +95,28 @@ func pairwiseSector(d draft) string {
 		return "A client with subject_type pairwise and redirect URIs on different hosts needs a sector_identifier_uri (OpenID Connect Core §8.1)."
 	}
 	return ""
+}
+
+// sectorContent checks that the document at sector_identifier_uri lists every
+// redirect URI (OpenID Connect Registration §5).
+func (s *Service) sectorContent(ctx context.Context, c *oauth.Client) error {
+	if c.SectorIdentifierURI == "" || s.Fetch == nil {
+		return nil
+	}
+	body, err := s.Fetch(ctx, c.SectorIdentifierURI)
+	switch {
+	case err == nil:
+	case errors.Is(err, oauth.TemporarilyUnavailable), ctx.Err() != nil:
+		return err // it says nothing about the document
+	default:
+		return oauth.InvalidRequest.Hint("The sector_identifier_uri could not be read.").Because(err)
+	}
+	var listed []string
+	if err := json.Unmarshal(body, &listed); err != nil {
+		return oauth.InvalidRequest.Hint("The document at sector_identifier_uri must be a JSON array of strings.").Because(err)
+	}
+	if len(listed) == 0 || slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return !slices.Contains(listed, uri) }) {
+		return oauth.InvalidRequest.Hint("The document at sector_identifier_uri does not list every redirect URI.")
+	}
+	return nil
 }

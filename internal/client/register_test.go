@@ -14,6 +14,8 @@ import (
 
 func many(n int, s string) []string { return slices.Repeat([]string{s}, n) }
 
+func seconds(n int64) *int64 { return &n }
+
 func lifespan(d time.Duration) *time.Duration { return &d }
 
 // What is refused, and with which words.
@@ -88,6 +90,17 @@ func TestRulesRefuse(t *testing.T) {
 		{"metadata is a list", oauth.Client{Metadata: json.RawMessage(`[]`)}, "", "metadata"},
 		{"metadata with a member twice", oauth.Client{Metadata: json.RawMessage(`{"a":1,"a":2}`)}, "", "metadata"},
 		{"much metadata", oauth.Client{Metadata: json.RawMessage(`{"a":"` + strings.Repeat("x", 16<<10) + `"}`)}, "", "16 KiB"},
+		{"signed request objects without a signature", oauth.Client{RequireSignedRequest: true, RequestObjectSigningAlg: "none"}, "", "require_signed_request_object"},
+		{"unknown kind of application", oauth.Client{ApplicationType: "desktop"}, "", "application_type"},
+		{"web, implicit, over http", oauth.Client{ApplicationType: "web", GrantTypes: []string{"implicit"}, RedirectURIs: []string{"http://a.example/cb"}}, "", "https only"},
+		{"web, hybrid, on localhost", oauth.Client{ApplicationType: "web", ResponseTypes: []string{"code id_token"}, RedirectURIs: []string{"https://localhost/cb"}}, "", "localhost"},
+		{"web, implicit, private-use scheme", oauth.Client{ApplicationType: "web", GrantTypes: []string{"implicit"}, RedirectURIs: []string{"com.example.app:/cb"}}, "", "https only"},
+		{"native, http on another host", oauth.Client{ApplicationType: "native", RedirectURIs: []string{"http://a.example/cb"}}, "", "loopback"},
+		{"negative default age", oauth.Client{DefaultMaxAge: seconds(-1)}, "", "default_max_age"},
+		{"huge default age", oauth.Client{DefaultMaxAge: seconds(1 << 31)}, "", "default_max_age"},
+		{"empty acr", oauth.Client{DefaultACRValues: []string{""}}, "", "default_acr_values"},
+		{"two acrs in one", oauth.Client{DefaultACRValues: []string{"a b"}}, "", "default_acr_values"},
+		{"acrs of 2 KiB", oauth.Client{DefaultACRValues: many(2, strings.Repeat("x", 1024))}, "", "2 KiB"},
 		{"lifespan of nothing", oauth.Client{Lifespans: oauth.Lifespans{RefreshAccess: lifespan(0)}}, "", "lifespan"},
 		{"negative lifespan", oauth.Client{Lifespans: oauth.Lifespans{DeviceRefresh: lifespan(-time.Second)}}, "", "lifespan"},
 	} {
@@ -123,6 +136,10 @@ func TestRulesAccept(t *testing.T) {
 		{"empty set of an SDK and keys by reference (Q-12)", oauth.Client{JWKS: json.RawMessage(` {} `), JWKSURI: "https://a.example/jwks"}, ""},
 		{"keys by value", oauth.Client{AuthMethod: oauth.AuthPrivateKeyJWT, JWKS: testKeys.set}, ""},
 		{"metadata", oauth.Client{Metadata: json.RawMessage(`{"a":{"b":[1]}}`)}, ""},
+		{"web with the code flow, for development", oauth.Client{ApplicationType: "web", RedirectURIs: []string{"http://localhost:3000/cb"}}, ""},
+		{"implicit without a kind of application", oauth.Client{GrantTypes: []string{"implicit"}, RedirectURIs: []string{"http://localhost:3000/cb"}}, ""},
+		{"native: private-use scheme, loopback and claimed https", oauth.Client{ApplicationType: "native", RedirectURIs: []string{"com.example.app:/cb", "http://localhost/cb", "https://app.example/cb"}}, ""},
+		{"default age of nothing", oauth.Client{DefaultMaxAge: seconds(0), DefaultACRValues: []string{"gold"}}, ""},
 		{"lifespans", oauth.Client{Lifespans: oauth.Lifespans{RefreshAccess: lifespan(time.Hour)}}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

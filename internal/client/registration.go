@@ -73,6 +73,7 @@ func (s *Service) Register(ctx context.Context, r RegistrationRequest) (Register
 	}
 	// Such a client has no past in which claims stood elsewhere.
 	c.ClaimsPlacement = cmp.Or(c.ClaimsPlacement, "standard")
+	c.ApplicationType = cmp.Or(c.ApplicationType, oauth.ApplicationWeb)
 	if err := s.metadata(c, ""); err != nil {
 		return Registered{}, err
 	}
@@ -136,6 +137,9 @@ func (s *Service) metadata(c *oauth.Client, has string) error {
 		if hint := redirectURIs(draft{Client: &oauth.Client{RedirectURIs: []string{uri}}, options: &s.Options}); hint != "" {
 			return oauth.InvalidRedirectURI.Hint(hint)
 		}
+	}
+	if hint := applicationType(draft{Client: c}); hint != "" && (c.ApplicationType == oauth.ApplicationWeb || c.ApplicationType == oauth.ApplicationNative) {
+		return oauth.InvalidRedirectURI.Hint(hint)
 	}
 	if len(c.RedirectURIs) == 0 && (c.AllowsGrantType(oauth.GrantAuthorizationCode) || c.AllowsGrantType(oauth.GrantImplicit)) {
 		// RFC 7591 §2, redirect_uris: who uses such a flow must register its own.
@@ -236,6 +240,7 @@ func administrators(c, old *oauth.Client) {
 	c.SkipConsent, c.SkipLogoutConsent, c.Lifespans = old.SkipConsent, old.SkipLogoutConsent, old.Lifespans
 	c.AccessTokenStrategy, c.AccessTokenProfile, c.AccessTokenSignedAlg = old.AccessTokenStrategy, old.AccessTokenProfile, old.AccessTokenSignedAlg
 	c.ClaimsPlacement = cmp.Or(c.ClaimsPlacement, old.ClaimsPlacement)
+	c.ApplicationType = cmp.Or(c.ApplicationType, oauth.ApplicationWeb)
 	c.LocalhostAnyPort, c.OverlappingRefresh = old.LocalhostAnyPort, old.OverlappingRefresh
 }
 

@@ -27,6 +27,8 @@ func requestObjects(d draft) string {
 		return "A request_object_signing_alg of HS256, HS384 or HS512 needs the token_endpoint_auth_method client_secret_jwt: the secrets of other clients are kept as hashes."
 	case alg != "" && alg != "none" && !secret && d.JWKS == nil && d.JWKSURI == "":
 		return "The request_object_signing_alg needs jwks or jwks_uri."
+	case d.RequireSignedRequest && alg == "none":
+		return "The require_signed_request_object excludes the request_object_signing_alg none."
 	case d.RequestObjectEnc != "" && d.RequestObjectEncAlg == "":
 		return "The member request_object_encryption_enc needs request_object_encryption_alg."
 	case d.RequestObjectEncAlg != "" && !slices.Contains(key.DecryptionAlgs(), d.RequestObjectEncAlg),
@@ -55,6 +57,8 @@ func (s *Service) VerifyRequestObject(ctx context.Context, c *oauth.Client, jwt 
 	}
 	var v key.Verified
 	switch {
+	case alg == "none" && c.RequireSignedRequest:
+		return key.Verified{}, oauth.InvalidRequestObject.Hint("The client has registered that its request objects are signed.")
 	case alg == "none" && !unsigned:
 		return key.Verified{}, oauth.InvalidRequestObject.Hint("The server takes signed request objects only.")
 	case alg == "none":

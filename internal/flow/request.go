@@ -56,6 +56,7 @@ var redirectedChecks = []check{
 	checkPKCE,         // RFC 7636 §4.3
 	checkHints,        // OpenID Connect Core §3.1.2.1
 	checkClaims,       // OpenID Connect Core §5.5
+	settleDefaults,    // OpenID Connect Registration §2; refuses nothing
 }
 
 func run(r *reading, checks []check) *oauth.Error {
@@ -198,6 +199,19 @@ func checkHints(r *reading) *oauth.Error {
 	o.LoginHint = r.params.Get("login_hint")
 	if tooLong(o.ACRValues) || tooLong(o.UILocales) || len(o.Display) > 64 || len(o.LoginHint) > maxText {
 		return oauth.InvalidRequest.Hint("One of the parameters acr_values, ui_locales, display or login_hint is too long.")
+	}
+	return nil
+}
+
+// settleDefaults puts what the client registered in place of what the request
+// leaves open: default_max_age, and default_acr_values unless the request names
+// some in either way.
+func settleDefaults(r *reading) *oauth.Error {
+	if r.req.MaxAge == nil {
+		r.req.MaxAge = r.client.DefaultMaxAge
+	}
+	if _, asked := r.req.Claims.IDToken["acr"]; !asked && len(r.req.OIDC.ACRValues) == 0 {
+		r.req.OIDC.ACRValues = r.client.DefaultACRValues
 	}
 	return nil
 }

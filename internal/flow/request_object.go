@@ -40,6 +40,8 @@ type RequestObjects struct {
 func (s *Service) unfold(ctx context.Context, c *oauth.Client, params url.Values, query string) (url.Values, string, error) {
 	text, reference := params.Get("request"), params.Get("request_uri")
 	switch {
+	case text == "" && reference == "" && c.RequireSignedRequest: // RFC 9101 §10.5
+		return nil, "", oauth.InvalidRequest.Hint("The client has registered that its requests are signed, and this one is not. Start again from the application.")
 	case text == "" && reference == "":
 		return params, query, nil
 	case len(query) > maxQuery:

@@ -31,6 +31,12 @@ const (
 	SubjectPairwise = "pairwise"
 )
 
+// Kinds of applications, OpenID Connect Registration §2.
+const (
+	ApplicationWeb    = "web"
+	ApplicationNative = "native"
+)
+
 // Client is a registered client: the metadata of RFC 7591 §2 and OpenID
 // Connect Dynamic Registration §2, plus the members that Hydra's API has.
 //
@@ -71,8 +77,13 @@ type Client struct {
 	InitiateLoginURI        string          `json:"initiate_login_uri,omitempty"` // OpenID Connect Core §4
 	RequestURIs             []string        `json:"request_uris,omitempty"`
 	RequestObjectSigningAlg string          `json:"request_object_signing_alg,omitempty"`
-	RequestObjectEncAlg     string          `json:"request_object_enc_alg,omitempty"` // JWE alg
-	RequestObjectEnc        string          `json:"request_object_enc,omitempty"`     // JWE enc
+	RequestObjectEncAlg     string          `json:"request_object_enc_alg,omitempty"`        // JWE alg
+	RequestObjectEnc        string          `json:"request_object_enc,omitempty"`            // JWE enc
+	RequireSignedRequest    bool            `json:"require_signed_request_object,omitempty"` // RFC 9101 §10.5
+	ApplicationType         string          `json:"application_type,omitempty"`              // "web", "native" or "" for no rule
+	DefaultMaxAge           *int64          `json:"default_max_age,omitempty"`               // seconds; nil: none
+	RequireAuthTime         bool            `json:"require_auth_time,omitempty"`             // every ID token has auth_time anyway
+	DefaultACRValues        []string        `json:"default_acr_values,omitempty"`
 	UserinfoSignedAlg       string          `json:"userinfo_signed_alg,omitempty"`
 	IDTokenSignedAlg        string          `json:"id_token_signed_alg,omitempty"`
 	IDTokenEncAlg           string          `json:"id_token_enc_alg,omitempty"`

@@ -44,6 +44,11 @@ type registrationJSON struct {
 	RequestObjectSigningAlg string          `json:"request_object_signing_alg,omitempty"`
 	RequestObjectEncAlg     string          `json:"request_object_encryption_alg,omitempty"`
 	RequestObjectEnc        string          `json:"request_object_encryption_enc,omitempty"`
+	RequireSignedRequest    bool            `json:"require_signed_request_object,omitempty"`
+	ApplicationType         string          `json:"application_type,omitempty"`
+	DefaultMaxAge           *int64          `json:"default_max_age,omitempty"`
+	RequireAuthTime         bool            `json:"require_auth_time,omitempty"`
+	DefaultACRValues        []string        `json:"default_acr_values,omitempty"`
 	UserinfoSignedAlg       string          `json:"userinfo_signed_response_alg,omitempty"`
 	IDTokenSignedAlg        string          `json:"id_token_signed_response_alg,omitempty"`
 	IDTokenEncAlg           string          `json:"id_token_encrypted_response_alg,omitempty"`
@@ -99,7 +104,8 @@ func (r *registrationJSON) client() *oauth.Client {
 		JWKSURI: r.JWKSURI, JWKS: r.JWKS, AuthMethod: r.AuthMethod, AuthSigningAlg: r.AuthSigningAlg, InitiateLoginURI: r.InitiateLoginURI,
 		RequestURIs: r.RequestURIs, RequestObjectSigningAlg: r.RequestObjectSigningAlg, RequestObjectEncAlg: r.RequestObjectEncAlg,
 		RequestObjectEnc: r.RequestObjectEnc, UserinfoSignedAlg: r.UserinfoSignedAlg, IDTokenSignedAlg: r.IDTokenSignedAlg,
-		IDTokenEncAlg: r.IDTokenEncAlg, IDTokenEnc: r.IDTokenEnc,
+		IDTokenEncAlg: r.IDTokenEncAlg, IDTokenEnc: r.IDTokenEnc, RequireSignedRequest: r.RequireSignedRequest, ApplicationType: r.ApplicationType,
+		DefaultMaxAge: r.DefaultMaxAge, RequireAuthTime: r.RequireAuthTime, DefaultACRValues: r.DefaultACRValues,
 		UserinfoEncAlg: r.UserinfoEncAlg, UserinfoEnc: r.UserinfoEnc, PostLogoutRedirectURIs: r.PostLogoutRedirectURIs, FrontchannelLogoutURI: r.FrontchannelLogoutURI, FrontchannelLogoutSID: r.FrontchannelLogoutSID,
 		BackchannelLogoutURI: r.BackchannelLogoutURI, BackchannelLogoutSID: r.BackchannelLogoutSID, ClaimsPlacement: r.ClaimsPlacement,
 	}
@@ -115,7 +121,8 @@ func encodeRegistration(c *oauth.Client) *registrationJSON {
 		SectorIdentifierURI: c.SectorIdentifierURI, JWKSURI: c.JWKSURI, JWKS: c.JWKS, AuthMethod: c.AuthMethod, AuthSigningAlg: c.AuthSigningAlg,
 		InitiateLoginURI: c.InitiateLoginURI, RequestURIs: c.RequestURIs, RequestObjectSigningAlg: c.RequestObjectSigningAlg,
 		RequestObjectEncAlg: c.RequestObjectEncAlg, RequestObjectEnc: c.RequestObjectEnc, UserinfoSignedAlg: c.UserinfoSignedAlg,
-		IDTokenSignedAlg: c.IDTokenSignedAlg, IDTokenEncAlg: c.IDTokenEncAlg, IDTokenEnc: c.IDTokenEnc,
+		IDTokenSignedAlg: c.IDTokenSignedAlg, IDTokenEncAlg: c.IDTokenEncAlg, IDTokenEnc: c.IDTokenEnc, RequireSignedRequest: c.RequireSignedRequest,
+		ApplicationType: c.ApplicationType, DefaultMaxAge: c.DefaultMaxAge, RequireAuthTime: c.RequireAuthTime, DefaultACRValues: c.DefaultACRValues,
 		UserinfoEncAlg: c.UserinfoEncAlg, UserinfoEnc: c.UserinfoEnc, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, FrontchannelLogoutURI: c.FrontchannelLogoutURI,
 		FrontchannelLogoutSID: c.FrontchannelLogoutSID, BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelLogoutSID: c.BackchannelLogoutSID,
 		ClaimsPlacement: c.ClaimsPlacement, CreatedAt: &c.CreatedAt, UpdatedAt: &c.UpdatedAt,
