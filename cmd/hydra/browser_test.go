@@ -11,7 +11,7 @@ import (
 )
 
 // patience bounds one step in the browser; the machine may be busy.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // browser is one Chromium for all tests of one server.
 type browser struct{ ctx context.Context }
@@ -78,7 +78,7 @@ func (tb *tab) must(err error, what string) {
 	if err == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(tb.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(tb.ctx, 10*time.Second)
 	defer cancel()
 	at, _ := chromedp.Run(ctx, chromedp.Location())
 	text, _ := chromedp.Run(ctx, chromedp.Text(chromedp.CSS("body")))

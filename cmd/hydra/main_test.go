@@ -5,16 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"hydra/internal/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -41,16 +43,13 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// freePorts NAME... sets each variable to a port that nobody listens on.
+// freePorts NAME... sets each variable to a port that is the script's own.
 func freePorts(ts *testscript.TestScript, _ bool, args []string) {
-	for _, name := range args {
-		var lc net.ListenConfig
-		l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
-		ts.Check(err)
-		defer func() { ts.Check(l.Close()) }() // after all are chosen, so that they differ
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		ts.Check(err)
-		ts.Setenv(name, port)
+	ports, release, err := storetest.ReservePorts(len(args))
+	ts.Check(err)
+	ts.Defer(release)
+	for i, name := range args {
+		ts.Setenv(name, strconv.Itoa(ports[i]))
 	}
 }
 

@@ -80,7 +80,7 @@ func TestLogoutInABrowser(t *testing.T) {
 // waits waits until the frame has answered.
 func (tb *tab) waits(answer string) {
 	tb.t.Helper()
-	for range 200 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if tb.is(`document.getElementById("state").textContent === "` + answer + `"`) {
 			return
 		}

@@ -3,8 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hydra/internal/storetest"
 )
 
 // program is a server that runs as a process of its own, the way a user
@@ -81,18 +83,12 @@ func startProgram(t *testing.T, environ ...string) *program {
 	return p
 }
 
-// freeAddresses returns addresses on which nobody listens at the moment.
+// freeAddresses returns addresses that are the test's own.
 func freeAddresses(t *testing.T, n int) []string {
 	t.Helper()
 	var out []string
-	for range n {
-		var lc net.ListenConfig
-		l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }() // after all are chosen, so that they differ
-		out = append(out, l.Addr().String())
+	for _, p := range storetest.Ports(t, n) {
+		out = append(out, fmt.Sprintf("127.0.0.1:%d", p))
 	}
 	return out
 }
@@ -108,7 +104,7 @@ func waitFor(t *testing.T, address string) {
 // waitForStatus waits until the address answers with the status.
 func waitForStatus(t *testing.T, address string, want int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

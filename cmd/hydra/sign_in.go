@@ -81,6 +81,12 @@ func signIn(cmd *cobra.Command, _ []string) (show.Answer, error) {
 		tokens remote.Tokens
 		err    error
 	}
+	end := func(o outcome) (show.Answer, error) {
+		if o.err != nil {
+			return show.Answer{}, o.err
+		}
+		return tokensAnswer(o.tokens)
+	}
 	outcomes := make(chan outcome, 1)
 	server := &http.Server{
 		Handler: &remote.Page{SignIn: s, Done: func(t remote.Tokens, err error) {
@@ -111,10 +117,7 @@ func signIn(cmd *cobra.Command, _ []string) (show.Answer, error) {
 		select {
 		case o := <-outcomes:
 			if !on(cmd, "no-shutdown") {
-				if o.err != nil {
-					return show.Answer{}, o.err
-				}
-				return tokensAnswer(o.tokens)
+				return end(o)
 			}
 			if err := printOne(cmd, o.tokens, o.err); err != nil {
 				return show.Answer{}, err
@@ -122,6 +125,14 @@ func signIn(cmd *cobra.Command, _ []string) (show.Answer, error) {
 		case err := <-failed:
 			return show.Answer{}, err
 		case <-ctx.Done():
+			select {
+			case o := <-outcomes: // that came a moment before
+				if !on(cmd, "no-shutdown") {
+					return end(o)
+				}
+				return show.Answer{}, printOne(cmd, o.tokens, o.err)
+			default:
+			}
 			if on(cmd, "no-shutdown") {
 				return show.Answer{}, nil
 			}

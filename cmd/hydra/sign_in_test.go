@@ -30,7 +30,7 @@ func newUser(t *testing.T, p *program) *user {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &user{t, p, &http.Client{Jar: jar, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &user{t, p, &http.Client{Jar: jar, Timeout: 2 * time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // walk follows redirects, and says yes wherever the login app is asked, up to

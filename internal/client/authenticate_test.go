@@ -354,7 +354,7 @@ func TestSharedVerification(t *testing.T) {
 // wait spins until something that another goroutine does has happened.
 func wait(t *testing.T, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); runtime.Gosched() {
+	for deadline := time.Now().Add(2 * time.Minute); !done(); runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not happen")
 		}

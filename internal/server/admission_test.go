@@ -21,7 +21,7 @@ func TestFullPort(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	t.Cleanup(hook.Close)
-	w := newWorld(t, "SERVE_PUBLIC_MAX_REQUESTS=1", "OAUTH2_TOKEN_HOOK="+hook.URL)
+	w := newWorld(t, "SERVE_PUBLIC_MAX_REQUESTS=1", "OAUTH2_TOKEN_HOOK="+hook.URL, "OAUTH2_TOKEN_HOOK_TIMEOUT=1m")
 	c := w.client(t, nil)
 	var held sync.WaitGroup
 	held.Go(func() {

@@ -176,7 +176,7 @@ func TestAttackJSON(t *testing.T) {
 			}
 		}
 	}
-	if took := time.Since(begin); took > 30*time.Second {
+	if took := time.Since(begin); took > 5*time.Minute {
 		t.Errorf("the refusals took %v", took)
 	}
 	r.accept("login", challenge, m{"subject": "alice"}) // the flow is unharmed

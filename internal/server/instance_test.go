@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 
 	"hydra/internal/config"
 	"hydra/internal/server"
+	"hydra/internal/storetest"
 )
 
 // instance is the whole program, running in this process on free ports.
@@ -62,7 +62,7 @@ func startWith(t *testing.T, change func(*server.Options), environ ...string) (i
 
 func startOnce(t *testing.T, change func(*server.Options), environ ...string) (*instance, error) {
 	t.Helper()
-	ports := freePorts(t, 2)
+	ports := storetest.Ports(t, 2)
 	cfg, err := config.Load(config.Input{Environ: append([]string{
 		"DATA_DIR=" + t.TempDir(), fmt.Sprintf("PUBLIC_PORT=%d", ports[0]), fmt.Sprintf("ADMIN_PORT=%d", ports[1]), "PUBLIC_HOST=127.0.0.1",
 	}, environ...)})
@@ -99,22 +99,6 @@ func (i *instance) stop() error {
 		i.err = <-i.done
 	})
 	return i.err
-}
-
-// freePorts returns ports of the loopback interface that nobody listens on.
-func freePorts(t *testing.T, n int) []int {
-	t.Helper()
-	ports := make([]int, n)
-	for k := range ports {
-		var lc net.ListenConfig
-		l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }() // after all are chosen, so that they differ
-		ports[k] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports
 }
 
 // logBuffer is a log that can be read while the server writes it.
