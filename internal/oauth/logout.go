@@ -43,13 +43,17 @@ type LogoutCallQuery struct {
 	Limit           int
 }
 
+// SkippedClients is how many clients DueLogoutCalls can leave out.
+const SkippedClients = 8
+
 // Outbox keeps calls that have to be made after a commit, whatever happens to
 // the node that made it.
 type Outbox interface {
 	// AddLogoutCall stores it. The same id again is no error: it is the same call.
 	AddLogoutCall(ctx context.Context, c *LogoutCall) error
-	// DueLogoutCalls returns calls whose time has come, the oldest first.
-	DueLogoutCalls(ctx context.Context, now time.Time, limit int) ([]LogoutCall, error)
+	// DueLogoutCalls returns calls whose time has come, the oldest first,
+	// without those to the given clients, at most SkippedClients.
+	DueLogoutCalls(ctx context.Context, now time.Time, limit int, without ...ID) ([]LogoutCall, error)
 	// TakeLogoutCall begins an attempt, which others leave alone until the
 	// given time: of all who read the same DueAt one gets nil. ErrUsed.
 	TakeLogoutCall(ctx context.Context, id ID, dueAt, until time.Time, op ID) error

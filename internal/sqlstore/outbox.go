@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"hydra/internal/oauth"
@@ -27,11 +28,12 @@ const (
 	insertCall  = `
 		INSERT INTO outbox (` + callColumns + `, b) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 		WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE id = ?)`
-	selectDueCalls = `SELECT ` + callColumns + ` FROM outbox WHERE due_at <= ? ORDER BY due_at LIMIT ?`
-	takeCall       = `UPDATE outbox SET attempts = attempts + 1, due_at = ?, op_id = ? WHERE id = ? AND due_at = ?`
-	selectCallOp   = `SELECT op_id FROM outbox WHERE id = ?`
-	putCall        = `UPDATE outbox SET due_at = ?, failed_at = ?, note = ? WHERE id = ? AND op_id = ?`
-	retryCall      = `
+	selectDueCalls = `SELECT ` + callColumns + ` FROM outbox
+		WHERE due_at <= ? AND client_uid NOT IN (?, ?, ?, ?, ?, ?, ?, ?) ORDER BY due_at LIMIT ?` // oauth.SkippedClients
+	takeCall     = `UPDATE outbox SET attempts = attempts + 1, due_at = ?, op_id = ? WHERE id = ? AND due_at = ?`
+	selectCallOp = `SELECT op_id FROM outbox WHERE id = ?`
+	putCall      = `UPDATE outbox SET due_at = ?, failed_at = ?, note = ? WHERE id = ? AND op_id = ?`
+	retryCall    = `
 		UPDATE outbox SET attempts = 0, due_at = ?, give_up_at = ?, failed_at = NULL, expires_at = ?, purge_at = ?, op_id = ?
 		WHERE id = ?`
 	deleteCall  = `DELETE FROM outbox WHERE id = ?`
@@ -78,9 +80,21 @@ func (s *Store) AddLogoutCall(ctx context.Context, c *oauth.LogoutCall) error {
 		micros(c.FailedAt), due(c.ExpiresAt), due(c.PurgeAt), c.OpID[:], text(c.Note), c.Data, bucket(c.ID), c.ID[:])
 }
 
-// DueLogoutCalls returns calls whose time has come, the oldest first.
-func (s *Store) DueLogoutCalls(ctx context.Context, now time.Time, limit int) ([]oauth.LogoutCall, error) {
-	return all(ctx, s, scanCall, selectDueCalls, due(now), max(limit, 0))
+// DueLogoutCalls returns calls whose time has come, the oldest first, without
+// those to some clients.
+func (s *Store) DueLogoutCalls(ctx context.Context, now time.Time, limit int, without ...oauth.ID) ([]oauth.LogoutCall, error) {
+	if len(without) > oauth.SkippedClients {
+		return nil, fmt.Errorf("sqlstore: %d clients to leave out", len(without))
+	}
+	args := []any{due(now)}
+	for i := range oauth.SkippedClients {
+		var none oauth.ID // which no client has
+		if i < len(without) {
+			none = without[i]
+		}
+		args = append(args, none[:])
+	}
+	return all(ctx, s, scanCall, selectDueCalls, append(args, max(limit, 0))...)
 }
 
 // TakeLogoutCall begins an attempt. ErrUsed when another one has begun since

@@ -138,6 +138,16 @@ func calls(t *testing.T, f *fixture) {
 	must(t, err)
 	wantSame(t, "due calls", due, []oauth.LogoutCall{*soon})
 
+	due, err = f.DueLogoutCalls(t.Context(), noon, 1, newID(), soon.ClientUID)
+	must(t, err)
+	wantSame(t, "due calls but to one client", due, []oauth.LogoutCall{*want})
+	due, err = f.DueLogoutCalls(t.Context(), noon, 10, append(make([]oauth.ID, oauth.SkippedClients-2), soon.ClientUID, want.ClientUID)...)
+	must(t, err)
+	wantSame(t, "due calls but to both clients", len(due), 0)
+	if _, err := f.DueLogoutCalls(t.Context(), noon, 10, make([]oauth.ID, oauth.SkippedClients+1)...); err == nil {
+		t.Error("DueLogoutCalls() leaves out more clients than it can")
+	}
+
 	must(t, f.DeleteLogoutCall(t.Context(), soon.ID))
 	wantErr(t, "DeleteLogoutCall() again", f.DeleteLogoutCall(t.Context(), soon.ID), oauth.ErrNotFound)
 }

@@ -19,8 +19,8 @@ import (
 const (
 	callTime     = 10 * time.Second // of one attempt
 	callLease    = time.Minute      // an attempt that was cut off is made again after it
-	callsAtOnce  = 32
-	callsPerRP   = 4   // under way to one client, so that a slow one does not hold up the others
+	callsPerRP   = 4                // under way to one client, so that a slow one does not hold up the others
+	callsAtOnce  = callsPerRP * oauth.SkippedClients
 	callsLooked  = 500 // due ones that are looked at in one go
 	callsTried   = 50  // attempts, whatever the option says of their age
 	firstBackoff = 5 * time.Second
@@ -53,14 +53,29 @@ type LogoutCalls struct {
 
 // Deliver begins an attempt at each call that is due, as many as there is room
 // for, and does not wait for their end; done is called after each. It returns
-// how many it began.
+// how many it began. Clients to which as many are under way as may are left
+// out, so that those whose calls wait behind theirs are found.
 func (d *LogoutCalls) Deliver(ctx context.Context, done func()) (int, error) {
-	now := d.Tokens.Now()
-	due, err := d.Store.DueLogoutCalls(ctx, now, callsLooked)
-	if err != nil {
-		return 0, err
+	now, begun := d.Tokens.Now(), 0
+	for {
+		full, room := d.full()
+		if !room {
+			return begun, nil
+		}
+		due, err := d.Store.DueLogoutCalls(ctx, now, callsLooked, full...)
+		if err != nil {
+			return begun, err
+		}
+		n, err := d.begin(ctx, now, due, done)
+		begun += n
+		if err != nil || n == 0 || len(due) < callsLooked {
+			return begun, err
+		}
 	}
-	begun := 0
+}
+
+// begin takes as many of the calls as there is room for.
+func (d *LogoutCalls) begin(ctx context.Context, now time.Time, due []oauth.LogoutCall, done func()) (begun int, err error) {
 	for i := range due {
 		c := &due[i]
 		if !d.enter(c.ClientUID) {
@@ -90,6 +105,19 @@ func (d *LogoutCalls) Deliver(ctx context.Context, done func()) (int, error) {
 
 // Wait returns when no attempt is under way.
 func (d *LogoutCalls) Wait() { d.wg.Wait() }
+
+// full are the clients to which no further call may be under way; room is
+// whether there may be one to another client.
+func (d *LogoutCalls) full() (clients []oauth.ID, room bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for c, n := range d.busy {
+		if n >= callsPerRP {
+			clients = append(clients, c)
+		}
+	}
+	return clients, d.all < callsAtOnce
+}
 
 func (d *LogoutCalls) enter(client oauth.ID) bool {
 	d.mu.Lock()
