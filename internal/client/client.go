@@ -61,7 +61,7 @@ type Service struct {
 	// RemoteKeys reads jwks_uri. nil: clients with keys there are refused.
 	RemoteKeys *key.RemoteKeys
 	// Registrations keeps what dynamic registration needs. nil: nobody can register.
-	Registrations oauth.Registrations
+	Registrations Registrations
 	// Fetch returns the body of an https URL, bounded in size and time, and
 	// only from addresses that clients may make us call; see key.Fetcher. It is
 	// used for sector_identifier_uri; nil leaves those unread and only checks

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,13 @@ type Registration struct {
 	// StatementIssuers are those whose software statements are believed, with
 	// the URLs of their key sets.
 	StatementIssuers map[string]string
+}
+
+// Registrations keeps what dynamic registration needs, and counts where every
+// node sees it.
+type Registrations interface {
+	oauth.Registrations
+	CountGuess(ctx context.Context, counts ...oauth.GuessCount) error
 }
 
 // Registered is a client with what only it learns.
@@ -86,7 +94,7 @@ func (s *Service) Register(ctx context.Context, r RegistrationRequest) (Register
 			}
 			return err
 		}
-		return s.admitAnonymous(ctx, c)
+		return s.admitAnonymous(ctx, c, r.Network)
 	})
 	if err != nil {
 		return Registered{}, asMetadata(err)
@@ -105,20 +113,35 @@ func (s *Service) admit(ctx context.Context, r RegistrationRequest) (initial oau
 	case r.Token != "":
 		return s.openInitial(ctx, r.Token)
 	case access == RegisterOpen, access == RegisterStatement && r.Statement:
-		return oauth.ID{}, s.quota.take(r.Network, cmp.Or(s.Options.Registration.PerHour, 360), s.Now())
+		return oauth.ID{}, s.quota.take(r.Network, s.Options.Registration.perHour(), s.Now())
 	}
 	return oauth.ID{}, oauth.RequestUnauthorized.Hint("To register a client takes an initial access token, in the header Authorization with the scheme Bearer.")
 }
 
-// admitAnonymous counts a client that registers without a token, and gives it
-// an end.
-func (s *Service) admitAnonymous(ctx context.Context, c *oauth.Client) error {
+func (r Registration) perHour() int { return cmp.Or(r.PerHour, 360) }
+
+// admitAnonymous counts a client that registers without a token, for all nodes
+// together, and gives it an end. What its node alone allows has kept a flood
+// away from the database before.
+func (s *Service) admitAnonymous(ctx context.Context, c *oauth.Client, network string) error {
 	n, err := s.Registrations.CountRegistrations(ctx)
 	if err != nil {
 		return err
 	}
 	if n >= cmp.Or(s.Options.Registration.Total, 10_000) {
 		return oauth.TemporarilyUnavailable.Hint("As many clients have registered as may. Ask the operator of this server.")
+	}
+	begun := s.Now().Truncate(time.Hour)
+	ends := begun.Add(time.Hour)
+	err = s.Registrations.CountGuess(ctx, oauth.GuessCount{
+		ID:   oauth.ID(s.Sealer.Index("registrations of a network", network, strconv.FormatInt(begun.Unix(), 10))),
+		Most: s.Options.Registration.perHour(), Ends: ends.Add(countLag),
+	})
+	if errors.Is(err, oauth.ErrUsed) {
+		return tooManyRegistrations(ends.Sub(s.Now()))
+	}
+	if err != nil {
+		return err
 	}
 	c.ExpiresAt = s.now().Add(cmp.Or(s.Options.Registration.UnusedFor, 7*24*time.Hour))
 	return s.Registrations.AddRegistration(ctx, oauth.Registration{ClientUID: c.UID, ClientID: c.ID, UnusedUntil: c.ExpiresAt})

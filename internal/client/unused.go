@@ -79,7 +79,8 @@ func (s *Service) purgeOne(ctx context.Context, r oauth.Registration) (deleted b
 	return deleted, s.Registrations.DeleteRegistration(ctx, r.ClientUID)
 }
 
-// quota bounds registrations without a token by the network that they come from.
+// quota bounds registrations without a token by the network that they come
+// from, on one node.
 type quota struct {
 	mu       sync.Mutex
 	networks map[string]*rate.Limiter
@@ -103,7 +104,15 @@ func (q *quota) take(network string, perHour int, now time.Time) error {
 	if l.AllowN(now, 1) {
 		return nil
 	}
+	return tooManyRegistrations(time.Hour / time.Duration(perHour))
+}
+
+// countLag is how long a count stays behind its span, because the clocks of
+// nodes differ.
+const countLag = 5 * time.Minute
+
+func tooManyRegistrations(wait time.Duration) *oauth.Error {
 	e := oauth.TemporarilyUnavailable.Hint("Too many clients were registered from this network. Try again later.")
-	e.RetryAfter = max(1, 3600/perHour)
+	e.RetryAfter = max(1, int(wait/time.Second))
 	return e
 }

@@ -38,7 +38,7 @@ var registrationOptions = []option{
 	},
 	{
 		Key: registrationKey + "limit_per_hour", Default: "360",
-		Doc: "How many clients one network may register in an hour without a token, a quarter of them at once. Each node counts for itself.", Allowed: "a number from 1 to 1000000",
+		Doc: "How many clients one network may register in an hour without a token, a quarter of them at once on each node. The hour is that of the clock, and all nodes count together.", Allowed: "a number from 1 to 1000000",
 		bind: func(c *Config) any { return &c.Registration.PerHour }, check: between(1, 1_000_000),
 	},
 	{

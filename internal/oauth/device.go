@@ -47,7 +47,7 @@ type Devices interface {
 }
 
 // GuessCount counts wrong user codes where every node sees them (RFC 8628
-// §5.1).
+// §5.1), and whatever else a network may do only so often.
 type GuessCount struct {
 	ID   ID        // what is counted, and in which span of time
 	Most int       // how many there may be

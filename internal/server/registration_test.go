@@ -322,9 +322,9 @@ func TestStatementBudgetsOfRegistration(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, registrationOn)
 	c := w.register(t, "POST", "", "", metadata(nil)).object(t, 201)
-	// The count; the row by which it expires, and a client with its secret and
+	// The total; the network's count of the hour; the row by which it expires, and a client with its secret and
 	// the version of all caches in one transaction.
-	w.spends(t, "registering without a token", 1, 6, func() { w.register(t, "POST", "", "", metadata(nil)).object(t, 201) })
+	w.spends(t, "registering without a token", 1, 7, func() { w.register(t, "POST", "", "", metadata(nil)).object(t, 201) })
 	w.spends(t, "changing a registration", 2, 5, func() {
 		w.register(t, "PUT", "/"+c["client_id"].(string), c["registration_access_token"].(string), metadata(nil)).object(t, 200)
 	})
