@@ -162,12 +162,8 @@ func (c *Client) AllowsResponseType(want []string) bool {
 	if len(registered) == 0 {
 		registered = []string{"code"}
 	}
-	want = slices.Sorted(slices.Values(want))
-	if len(want) == 0 || len(slices.Compact(slices.Clone(want))) != len(want) {
-		return false
-	}
 	return slices.ContainsFunc(registered, func(r string) bool {
-		return slices.Equal(slices.Sorted(slices.Values(Fields(r))), want)
+		return ResponseType(want).Is(Fields(r))
 	})
 }
 

@@ -24,16 +24,29 @@ var ResponseTypes = []string{
 	"code", "code id_token", "id_token", "token id_token", "token", "token id_token code", "code token", "none",
 }
 
+// known are the same, split.
+var known = func() (split [][]string) {
+	for _, t := range ResponseTypes {
+		split = append(split, Fields(t))
+	}
+	return split
+}()
+
 // Known reports whether the combination is one that the server answers.
-func (t ResponseType) Known() bool {
-	return slices.ContainsFunc(ResponseTypes, func(known string) bool { return t.Is(Fields(known)) })
-}
+func (t ResponseType) Known() bool { return slices.ContainsFunc(known, t.Is) }
 
 // Is reports whether both are the same values, in any order. A value twice is
 // no combination.
 func (t ResponseType) Is(other []string) bool {
-	a, b := slices.Sorted(slices.Values(t)), slices.Sorted(slices.Values(other))
-	return len(a) > 0 && slices.Equal(a, b) && len(slices.Compact(b)) == len(a)
+	if len(t) == 0 || len(t) != len(other) {
+		return false
+	}
+	for i, v := range other {
+		if !t.Has(v) || slices.Contains(other[:i], v) {
+			return false
+		}
+	}
+	return true
 }
 
 // Has reports whether the value was asked for.

@@ -9,7 +9,16 @@ import (
 // Fields splits a space-separated list as RFC 6749 §3.3 writes it. Only the
 // space separates; an empty list gives nil.
 func Fields(s string) []string {
-	var out []string
+	n := 0
+	for f := range strings.SplitSeq(s, " ") {
+		if f != "" {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]string, 0, n)
 	for f := range strings.SplitSeq(s, " ") {
 		if f != "" {
 			out = append(out, f)

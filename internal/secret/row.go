@@ -49,7 +49,8 @@ func (s *Sealer) OpenRow(table, column string, id, blob []byte) ([]byte, error) 
 }
 
 func place(kid uint32, table, column string, id []byte) []byte {
-	d := []byte{sealVersion, byte(Row)}
+	d := make([]byte, 0, 2+kidSize+3*8+len(table)+len(column)+len(id))
+	d = append(d, sealVersion, byte(Row))
 	d = binary.BigEndian.AppendUint32(d, kid)
 	return appendParts(d, table, column, string(id))
 }
@@ -77,8 +78,11 @@ func (s *Sealer) Index(purpose string, parts ...string) [16]byte {
 	list := r.byKind[Index]
 	key := list[len(list)-1] // the oldest
 	mac := hmac.New(sha256.New, key.Key[:])
-	mac.Write(appendParts(nil, purpose))
-	mac.Write(appendParts(nil, parts...))
+	size := 8 + len(purpose)
+	for _, p := range parts {
+		size += 8 + len(p)
+	}
+	mac.Write(appendParts(appendParts(make([]byte, 0, size), purpose), parts...))
 	return [16]byte(mac.Sum(nil)[:16])
 }
 

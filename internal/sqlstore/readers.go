@@ -51,7 +51,12 @@ func (r *readers) query(ctx context.Context, stmt string, args []any, row func(*
 		}
 		r.mu.Unlock()
 	}
-	rows, err := p.QueryContext(ctx, args...)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// To notice that the caller has gone the driver and database/sql start a
+	// goroutine each, which costs more than to finish a read: all are bounded.
+	rows, err := p.QueryContext(context.WithoutCancel(ctx), args...)
 	return each(rows, err, row)
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -210,9 +211,11 @@ func quotable(s string) string {
 
 // NoStore forbids every cache to keep the answer (RFC 6749 §5.1).
 func NoStore(w http.ResponseWriter) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Pragma", "no-cache")
+	maps.Copy(w.Header(), unstored)
 }
+
+// unstored is shared by all answers, as secure is.
+var unstored = http.Header{"Cache-Control": {"no-store"}, "Pragma": {"no-cache"}}
 
 // RetryAfter tells when to try again, where trying again can help (RFC 9110
 // §10.2.3). The error names the seconds; a 503 that names none takes one.

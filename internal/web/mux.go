@@ -230,7 +230,10 @@ func respell(pattern, p string) (string, bool) {
 
 // cleanPath removes empty and dot segments and keeps a slash at the end.
 func cleanPath(p string) string {
-	clean := path.Clean("/" + p)
+	if p == "" || p[0] != '/' {
+		p = "/" + p
+	}
+	clean := path.Clean(p) // the same string when there is nothing to clean
 	if strings.HasSuffix(p, "/") && clean != "/" {
 		clean += "/"
 	}
