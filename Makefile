@@ -93,9 +93,14 @@ tools:
 	@cd judges && $(GO) mod download
 	@cd judges && { cmp -s package-lock.json node_modules/.installed || { npm ci --silent && cp package-lock.json node_modules/.installed; }; }
 
-.PHONY: million test-distributed
+.PHONY: million test-distributed test-nodes
 million: ## Purge a year of one million Grants on PostgreSQL and print what it costs (some minutes).
 	YEAR_GRANTS=1000000 $(GO) test -count=1 -timeout 30m -run 'TestYearOfTraffic/PostgreSQL' -v ./internal/sqlstore
+
+FLOWS ?= 10000
+# A small run of the same is part of check.
+test-nodes: ## Run FLOWS (10000) mixed flows through three nodes on each database server, while nodes and the server are killed.
+	NODES_FLOWS=$(FLOWS) $(GO) test -count=1 -timeout 120m -parallel 1 -run '^TestNodes' -v ./cmd/hydra
 
 # TEST_DSN_COCKROACH, TEST_DSN_YUGABYTE and TEST_DSN_TIDB name empty databases, whose tables the tests fill and empty.
 test-distributed: ## Run the store's contract on the databases that TEST_DSN_COCKROACH, _YUGABYTE and _TIDB name.

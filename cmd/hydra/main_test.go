@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(engines{m}, map[string]func(){"hydra": main})
+	testscript.Main(engines{m}, map[string]func(){"hydra": main, "hydra-node": skewedMain})
 }
 
 // Each file in testdata/script is a session in a shell of its own.

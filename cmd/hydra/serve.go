@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"hydra/internal/server"
 )
+
+// clock is the time of a server's process. Tests run nodes whose clocks differ.
+var clock = time.Now
 
 func serveCommand() *cobra.Command {
 	cmd := group("serve", "Start the server.")
@@ -74,7 +78,7 @@ func serve(cmd *cobra.Command, public, admin bool) error {
 
 	v, hash, at := build()
 	s, err := server.Start(ctx, server.Options{
-		Config: cfg, Public: public, Admin: admin, Migrate: migrate,
+		Config: cfg, Public: public, Admin: admin, Migrate: migrate, Now: clock,
 		Version: v, Commit: hash, BuildTime: at,
 		Log: server.NewLogger(cmd.ErrOrStderr(), cfg.Log),
 	})

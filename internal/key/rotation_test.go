@@ -258,6 +258,21 @@ func TestTwoNodesRotateAKeyAtOnce(t *testing.T) {
 	}
 }
 
+// A node whose clock is behind takes the key that another made just now, and not
+// the one that is announced after it, which not every node publishes yet.
+func TestAnnouncedKeyDoesNotSignForANodeThatIsBehind(t *testing.T) {
+	t.Parallel()
+	ahead, m, c := newService(t)
+	late := func() time.Time { return c.Now().Add(-4 * time.Second) }
+	behind := &Service{Store: m, Sealer: ahead.Sealer, Watch: &Watch{Store: m, Now: late}, Now: late, AnnounceFor: time.Minute}
+	ahead.AnnounceFor = time.Minute
+	mustGenerate(t, ahead, "set", "ES256", "first")
+	mustGenerate(t, ahead, "set", "ES256", "announced")
+	if got := kidOf(t, mustSign(t, behind, "set")); got != "public:first" {
+		t.Errorf("signed with %q, want the key that is in use", got)
+	}
+}
+
 // Many first requests for an algorithm make one key, on one node and on two.
 func TestFirstNeedMakesOneKey(t *testing.T) {
 	t.Parallel()

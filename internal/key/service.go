@@ -274,10 +274,11 @@ func (ks *keySet) index() error {
 }
 
 // signerOf returns the newest private key of an algorithm, or of any for "",
-// that is active, else the newest; nil when there is none that signs. Of
-// several sets the first that has one counts.
+// that is active, else the one that is active first: to a node whose clock is
+// behind, the key in use may seem to be announced only. nil when there is none
+// that signs. Of several sets the first that has one counts.
 func signerOf(now time.Time, alg string, sets ...*keySet) *stored {
-	var newest *stored
+	var next *stored
 	for _, ks := range sets {
 		for _, k := range ks.keys {
 			if !k.signs(alg) || retired(k.row, now) {
@@ -286,12 +287,12 @@ func signerOf(now time.Time, alg string, sets ...*keySet) *stored {
 			if !now.Before(k.row.ActiveFrom) {
 				return k
 			}
-			if newest == nil {
-				newest = k
+			if next == nil || k.row.ActiveFrom.Before(next.row.ActiveFrom) {
+				next = k
 			}
 		}
 	}
-	return newest
+	return next
 }
 
 func (ks *keySet) signer(now time.Time) *stored { return signerOf(now, "", ks) }

@@ -35,12 +35,14 @@ type Engine struct {
 	admin    string // DSN of the driver, with a place for the port and the database
 	dsn      string // of the store, likewise
 	tables   string // lists the tables that a test may have filled
+	pick     func() (int, error)
 
 	once    sync.Once
 	failed  error
 	port    int
 	dir     string
 	process *process
+	begin   func() error // starts the process over the data that there is
 
 	mu    sync.Mutex
 	count int
@@ -48,46 +50,56 @@ type Engine struct {
 }
 
 // PostgreSQL is the newest one that is installed.
-var PostgreSQL = &Engine{
-	Name:     "PostgreSQL",
-	programs: []string{"/usr/lib/postgresql/*/bin/postgres", "/usr/local/bin/postgres", "/usr/bin/postgres"},
-	packages: "postgresql",
-	users:    []string{"postgres", "nobody"},
-	setUp: func(bin, dir string) []string {
-		return []string{filepath.Join(filepath.Dir(bin), "initdb"), "-D", dir + "/data", "-U", "hydra", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"}
-	},
-	run: func(bin, dir string, port int) []string {
-		return []string{bin, "-D", dir + "/data", "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-			"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "shared_buffers=32MB", "-c", "deadlock_timeout=50ms"}
-	},
-	stop:   syscall.SIGQUIT,
-	driver: "pgx",
-	admin:  "postgres://hydra@127.0.0.1:%d/%s?sslmode=disable",
-	dsn:    "postgres://hydra:the-password@127.0.0.1:%d/%s?sslmode=disable",
-	tables: "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_name NOT IN ('goose_db_version', 'versions', 'schema_lease')",
+var PostgreSQL = postgreSQL()
+
+func postgreSQL() *Engine {
+	return &Engine{
+		Name:     "PostgreSQL",
+		programs: []string{"/usr/lib/postgresql/*/bin/postgres", "/usr/local/bin/postgres", "/usr/bin/postgres"},
+		packages: "postgresql",
+		users:    []string{"postgres", "nobody"},
+		setUp: func(bin, dir string) []string {
+			return []string{filepath.Join(filepath.Dir(bin), "initdb"), "-D", dir + "/data", "-U", "hydra", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"}
+		},
+		run: func(bin, dir string, port int) []string {
+			return []string{bin, "-D", dir + "/data", "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+				"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "shared_buffers=32MB", "-c", "deadlock_timeout=50ms"}
+		},
+		stop:   syscall.SIGQUIT,
+		pick:   freePort,
+		driver: "pgx",
+		admin:  "postgres://hydra@127.0.0.1:%d/%s?sslmode=disable",
+		dsn:    "postgres://hydra:the-password@127.0.0.1:%d/%s?sslmode=disable",
+		tables: "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_name NOT IN ('goose_db_version', 'versions', 'schema_lease')",
+	}
 }
 
 // MariaDB is the one that is installed.
-var MariaDB = &Engine{
-	Name:     "MariaDB",
-	programs: []string{"/usr/sbin/mariadbd", "/usr/bin/mariadbd", "/usr/local/sbin/mariadbd"},
-	packages: "mariadb-server",
-	users:    []string{"mysql", "nobody"},
-	setUp: func(_, dir string) []string {
-		return []string{"mariadb-install-db", "--no-defaults", "--datadir=" + dir + "/data", "--auth-root-authentication-method=normal",
-			"--skip-test-db", "--skip-name-resolve", "--cross-bootstrap"}
-	},
-	run: func(bin, dir string, port int) []string {
-		return []string{bin, "--no-defaults", "--datadir=" + dir + "/data", "--socket=" + dir + "/socket", "--pid-file=" + dir + "/pid",
-			"--tmpdir=" + dir, "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port), "--skip-name-resolve", "--skip-log-bin",
-			"--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-file-per-table=0", "--innodb-buffer-pool-size=64M",
-			"--innodb-log-file-size=16M", "--performance-schema=0", "--max-connections=300"}
-	},
-	stop:   syscall.SIGKILL,
-	driver: "mysql",
-	admin:  "root@tcp(127.0.0.1:%d)/%s",
-	dsn:    "mysql://root@tcp(127.0.0.1:%d)/%s?tls=false",
-	tables: "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name NOT IN ('goose_db_version', 'versions', 'schema_lease')",
+var MariaDB = mariaDB()
+
+func mariaDB() *Engine {
+	return &Engine{
+		Name:     "MariaDB",
+		programs: []string{"/usr/sbin/mariadbd", "/usr/bin/mariadbd", "/usr/local/sbin/mariadbd"},
+		packages: "mariadb-server",
+		users:    []string{"mysql", "nobody"},
+		setUp: func(_, dir string) []string {
+			return []string{"mariadb-install-db", "--no-defaults", "--datadir=" + dir + "/data", "--auth-root-authentication-method=normal",
+				"--skip-test-db", "--skip-name-resolve", "--cross-bootstrap"}
+		},
+		run: func(bin, dir string, port int) []string {
+			return []string{bin, "--no-defaults", "--datadir=" + dir + "/data", "--socket=" + dir + "/socket", "--pid-file=" + dir + "/pid",
+				"--tmpdir=" + dir, "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port), "--skip-name-resolve", "--skip-log-bin",
+				"--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-file-per-table=0", "--innodb-buffer-pool-size=64M",
+				"--innodb-log-file-size=16M", "--performance-schema=0", "--max-connections=300"}
+		},
+		stop:   syscall.SIGKILL,
+		pick:   freePort,
+		driver: "mysql",
+		admin:  "root@tcp(127.0.0.1:%d)/%s",
+		dsn:    "mysql://root@tcp(127.0.0.1:%d)/%s?tls=false",
+		tables: "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name NOT IN ('goose_db_version', 'versions', 'schema_lease')",
+	}
 }
 
 // tempDir is where servers live, whatever a test sets meanwhile: others share
@@ -262,17 +274,20 @@ func (e *Engine) launch() (err error) {
 		return fmt.Errorf("%s: %w\n%s", args[0], err, out)
 	}
 	for range 3 { // somebody else may take the port meanwhile
-		if e.port, err = freePort(); err != nil {
+		if e.port, err = e.pick(); err != nil {
 			return err
 		}
-		args = e.run(bin, e.dir, e.port)
-		cmd = exec.Command(args[0], args[1:]...)
-		cmd.Dir, cmd.SysProcAttr, cmd.Env = e.dir, attr, append(os.Environ(), "TMPDIR="+e.dir)
-		if e.process, err = begin(cmd); err != nil {
-			return err
+		e.begin = func() (err error) {
+			args := e.run(bin, e.dir, e.port)
+			cmd := exec.Command(args[0], args[1:]...)
+			cmd.Dir, cmd.SysProcAttr, cmd.Env = e.dir, attr, append(os.Environ(), "TMPDIR="+e.dir)
+			if e.process, err = begin(cmd); err != nil {
+				return err
+			}
+			return e.ready()
 		}
-		if err = e.ready(); err == nil {
-			return nil
+		if err = e.begin(); err == nil || e.process == nil {
+			return err
 		}
 		e.process.end(syscall.SIGKILL)
 	}
