@@ -85,7 +85,7 @@ func (h *Handler) showFrames(w http.ResponseWriter, r *http.Request, out flow.Lo
 // Content-Security-Policy, in which some characters have a meaning.
 func frameSource(address string) string {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.ContainsAny(u.Host, " ;,'\"") {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.ContainsAny(u.Host, " ;,'\"*") {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
@@ -129,8 +129,12 @@ func clientTitle(c *oauth.Client) string {
 
 // handleFallbackLogoutDecision serves POST /oauth2/fallbacks/logout, the form
 // of that page. Only that page can have sent it.
+//
+// Its Referrer-Policy makes browsers say "Origin: null", as frames of anybody
+// do; Sec-Fetch-Site tells them apart, in all browsers since 2023.
 func (h *Handler) handleFallbackLogoutDecision(w http.ResponseWriter, r *http.Request) error {
-	if err := new(http.CrossOriginProtection).Check(r); err != nil && r.Header.Get("Origin") != "null" {
+	ours := r.Header.Get("Origin") == "null" && r.Header.Get("Sec-Fetch-Site") == ""
+	if err := new(http.CrossOriginProtection).Check(r); err != nil && !ours {
 		return oauth.RequestForbidden.Hint("A page of another site must not send this form.").Because(err)
 	}
 	form, err := web.Form(w, r)

@@ -504,7 +504,12 @@ func TestBuiltInLogoutPage(t *testing.T) {
 		b.keep(r)
 		return r
 	}
-	equal(t, "status of a foreign form", post("accept", "Sec-Fetch-Site: cross-site").Status, http.StatusForbidden)
+	// Attack: the form on another site, also in a frame that has no origin.
+	for _, origin := range []string{"https://evil.test", "null"} {
+		equal(t, "status of a foreign form", post("accept", "Sec-Fetch-Site: cross-site", "Origin: "+origin).Status, http.StatusForbidden)
+	}
+	equal(t, "status of a foreign form in an old browser", post("reject", "Origin: https://evil.test").Status, http.StatusForbidden)
+	equal(t, "status of our form in an old browser", post("reject", "Origin: null").Status, http.StatusOK)
 	if r := post("reject"); r.Status != 200 || !strings.Contains(r.Body, "still signed in") || !b.signedIn(t, c) {
 		t.Errorf("after a no: %d %s", r.Status, r.Body)
 	}
