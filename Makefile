@@ -115,8 +115,8 @@ fuzz: ## Fuzz every parser for FUZZTIME (10s) each.
 		done; \
 	done
 
-# BENCH_FLAGS='-d 10s -save bench/results' keeps the result; -h lists the flags.
-bench: build ## Measure the server under load and print a table (BENCH_FLAGS; about two minutes).
+# BENCH_FLAGS='-d 10s -save bench/results -doc docs/performance.md' keeps the result; -h lists the flags.
+bench: build ## Measure the server under load and print tables (BENCH_FLAGS; about five minutes).
 	@cd bench && CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/bench .
 	@bin/bench -hydra $(BIN) $(BENCH_FLAGS)
 

@@ -61,9 +61,10 @@ var floors = map[string]floor{
 	"internal/storetest": {level: 2, imports: []string{"internal/oauth", "internal/sqlstore"}, modules: []string{"github.com/google/go-cmp/cmp"}, std: []string{"testing", "database/sql"}},                                                                   // a test suite, with a driver that fails on demand and real servers
 
 	// What the commands need that are clients of a running server.
-	"internal/openapi": {level: 1, modules: []string{"github.com/goccy/go-yaml"}, std: []string{"embed"}}, // the parts of the description
-	"internal/show":    {level: 1, modules: []string{"github.com/goccy/go-yaml"}},
-	"internal/remote":  {level: 2, imports: []string{"internal/oauth", "internal/secret", "internal/key"}},
+	"internal/openapi":  {level: 1, modules: []string{"github.com/goccy/go-yaml"}, std: []string{"embed"}}, // the parts of the description
+	"internal/show":     {level: 1, modules: []string{"github.com/goccy/go-yaml"}},
+	"internal/loadtest": {level: 1, std: []string{"crypto/rand"}}, // what a browser draws for PKCE
+	"internal/remote":   {level: 2, imports: []string{"internal/oauth", "internal/secret", "internal/key"}},
 
 	"internal/public": {level: 5, imports: handlers},
 	"internal/admin":  {level: 5, imports: append(slices.Clone(handlers), "internal/openapi")},
@@ -358,7 +359,7 @@ var forbiddenNames = []struct {
 	pkg, name, why string
 	except         []string
 }{
-	{"time", "Since", "time comes in from outside, once per request", []string{"internal/server", "cmd/hydra"}},
+	{"time", "Since", "time comes in from outside, once per request", []string{"internal/server", "cmd/hydra", "internal/loadtest"}},
 	{"time", "Until", "time comes in from outside, once per request", []string{"internal/server", "cmd/hydra"}},
 	{"context", "TODO", "take the caller's context", nil},
 	{"fmt", "Print", "only a command writes to its standard output", []string{"cmd/hydra"}},
@@ -375,8 +376,9 @@ var forbiddenNames = []struct {
 	{"os", "Exit", "only main ends the program", []string{"cmd/hydra"}},
 }
 
-// readsClock lists who may read the clock; storetest is a test.
-var readsClock = []string{"internal/server", "cmd/hydra", "internal/storetest"}
+// readsClock lists who may read the clock; storetest is a test, and loadtest
+// is a clock.
+var readsClock = []string{"internal/server", "cmd/hydra", "internal/storetest", "internal/loadtest"}
 
 // The clock is read where the program is put together. Elsewhere a field Now
 // is called; time.Now may stand as its default, but is not called.

@@ -12,7 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"hydra/bench/load"
+	"hydra/bench/proc"
+	"hydra/internal/loadtest"
 )
 
 // The test binary is the bare handler, too, as the program is.
@@ -31,8 +32,9 @@ func TestBareHandlerIsMeasuredAndEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, scenario := range []string{"bare_get", "bare_post"} {
-		r, err := load.Run(t.Context(), load.Options{
-			Target: "bare", Public: c.Public, Admin: c.Admin, Scenario: scenario, Workers: 2, Time: time.Minute, Ops: 100, Pool: 1, PID: c.PID,
+		r, err := loadtest.Run(t.Context(), loadtest.Options{
+			Target: "bare", Public: loadtest.Endpoint{URL: c.Public}, Admin: loadtest.Endpoint{URL: c.Admin}, Scenario: scenario,
+			Workers: 2, Time: time.Minute, Timeout: time.Minute, Ops: 100, Pool: 1, Meter: proc.Meter(c.PID, 0, nil),
 		})
 		if err != nil || r.Ops != 100 || r.Requests != 100 || r.Errors != 0 || r.PeakMiB <= 0 {
 			t.Errorf("%s: %v, %v", scenario, r, err)
@@ -41,7 +43,7 @@ func TestBareHandlerIsMeasuredAndEnds(t *testing.T) {
 	if err := c.stop(); err != nil {
 		t.Errorf("stop: %v", err)
 	}
-	if err := load.WaitReady(t.Context(), c.Public, "/", time.Millisecond); err == nil {
+	if err := loadtest.WaitReady(t.Context(), loadtest.Endpoint{URL: c.Public}, "/", time.Millisecond); err == nil {
 		t.Error("the handler still answers")
 	}
 }
@@ -60,7 +62,7 @@ func TestServerThatCannotStartIsAnErrorWithItsLog(t *testing.T) {
 
 func TestEveryRowIsAScenario(t *testing.T) {
 	t.Parallel()
-	known := " " + strings.Join(load.Names(), " ") + " "
+	known := " " + strings.Join(loadtest.Names(), " ") + " "
 	for _, r := range rows {
 		if !strings.Contains(known, " "+r.Scenario+" ") || r.Target <= 0 || r.SQL == "" {
 			t.Errorf("%+v", r)
@@ -70,21 +72,23 @@ func TestEveryRowIsAScenario(t *testing.T) {
 
 func TestUnknownScenarioIsRefused(t *testing.T) {
 	t.Parallel()
-	if err := (plan{Program: "/bin/true"}).main(t.Context(), "discovery,nonsense", ""); err == nil || !strings.Contains(err.Error(), "nonsense") {
-		t.Errorf("main = %v", err)
+	for _, tt := range [][2]string{{"discovery,nonsense", "SQLite"}, {"discovery", "SQLite,nonsense"}} {
+		if err := new(plan).choose(tt[0], tt[1]); err == nil || !strings.Contains(err.Error(), "nonsense") {
+			t.Errorf("%q: choose = %v", tt, err)
+		}
 	}
 }
 
 // Ratios count requests, not operations: a flow is eight of them.
 func TestRatio(t *testing.T) {
 	t.Parallel()
-	bare := [2]measured{{Result: load.Result{CPU: .02}}, {Result: load.Result{CPU: .04}}}
+	bare := [2]measured{{Result: loadtest.Result{CPU: .02}}, {Result: loadtest.Result{CPU: .04}}}
 	for _, tt := range []struct {
 		m             measured
 		ratio, wanted string
 	}{
-		{measured{Target: .038, Result: load.Result{CPU: .05, Ops: 10, Requests: 10}}, "2.50", "2.00"},
-		{measured{post: true, Target: 2.4, Result: load.Result{CPU: 3.2, Ops: 10, Requests: 80}}, "10.00", "10.00"},
+		{measured{Target: .038, Result: loadtest.Result{CPU: .05, Ops: 10, Requests: 10}}, "2.50", "2.00"},
+		{measured{post: true, Target: 2.4, Result: loadtest.Result{CPU: 3.2, Ops: 10, Requests: 80}}, "10.00", "10.00"},
 		{measured{Target: 1}, "0.00", "0.00"}, // nothing was measured
 	} {
 		tt.m.compare(bare)
@@ -99,8 +103,8 @@ func TestRatio(t *testing.T) {
 
 func TestMeanOfTheTwoBareRuns(t *testing.T) {
 	t.Parallel()
-	a := measured{Result: load.Result{CPU: .02, Ops: 10, Errors: 1, PeakMiB: 5, Max: 1}}
-	m := mean(a, measured{Result: load.Result{CPU: .04, Ops: 20, Errors: 2, PeakMiB: 4, Max: 3}})
+	a := measured{Result: loadtest.Result{CPU: .02, Ops: 10, Errors: 1, PeakMiB: 5, Max: 1}}
+	m := mean(a, measured{Result: loadtest.Result{CPU: .04, Ops: 20, Errors: 2, PeakMiB: 4, Max: 3}})
 	if fmt.Sprintf("%.3f %d %d %g %g", m.CPU, m.Ops, m.Errors, m.PeakMiB, m.Max) != "0.030 30 3 5 3" {
 		t.Errorf("%+v", m)
 	}
@@ -108,10 +112,10 @@ func TestMeanOfTheTwoBareRuns(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	t.Parallel()
-	r := report{Date: "2026-11-23", Version: "v1 <&>", Machine: "a machine", Rows: []measured{
-		{Engine: "–", Title: "bare handler, GET", SQL: "0", Ratio: 1, Result: load.Result{CPU: .02, Ops: 1}},
-		{Engine: "SQLite", Title: "whole code flow", Alg: "ES256", Target: 1.1, Ratio: 9, Wanted: 4.6, SQL: "≤ 7", Result: load.Result{Scenario: "code_flow", CPU: 1.5, Ops: 1}},
-	}}
+	r := report{Date: "2026-11-23", Version: "v1 <&>", Machine: "a machine", findings: findings{Overload: []overload{{Engine: "SQLite"}}, Floods: []flood{{Engine: "SQLite"}}, Rows: []measured{
+		{Engine: "–", Title: "bare handler, GET", SQL: "0", Ratio: 1, Result: loadtest.Result{CPU: .02, Ops: 1}},
+		{Engine: "SQLite", Title: "whole code flow", Alg: "ES256", Target: 1.1, Ratio: 9, Wanted: 4.6, SQL: "≤ 7", Result: loadtest.Result{Scenario: "code_flow", CPU: 1.5, Ops: 1, Reads: 5, Writes: 2}},
+	}}}
 	dir := filepath.Join(t.TempDir(), "results")
 	if err := r.save(dir); err != nil {
 		t.Fatal(err)
@@ -144,14 +148,39 @@ func TestReport(t *testing.T) {
 	if bars != 1+len(r.Rows) { // and the background
 		t.Errorf("%d rectangles", bars)
 	}
-	lines := strings.Split(strings.TrimSpace(read("last.md")), "\n")
-	for _, l := range lines[2:] {
-		if strings.Count(l, "|") != len(header)+1 {
-			t.Errorf("%q has not %d columns", l, len(header))
+	blocks := strings.Split(strings.TrimSpace(read("last.md")), "\n\n")
+	if len(blocks) != 4 { // a line about the run, and three tables
+		t.Fatalf("last.md has %d parts", len(blocks))
+	}
+	for i, columns := range []int{len(header), len(overloadHeader), len(floodHeader)} {
+		for l := range strings.Lines(blocks[i+1]) {
+			if strings.Count(l, "|") != columns+1 {
+				t.Errorf("%q has not %d columns", l, columns)
+			}
 		}
 	}
-	if last := lines[len(lines)-1]; !strings.Contains(last, "whole code flow, ES256") || !strings.Contains(last, "≤ 4.6") {
+	lines := strings.Split(blocks[1], "\n")
+	if last := lines[len(lines)-1]; !strings.Contains(last, "whole code flow, ES256") || !strings.Contains(last, "≤ 4.6") || !strings.Contains(last, "7.00") {
 		t.Errorf("the last line is %q", last)
+	}
+}
+
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	page := filepath.Join(t.TempDir(), "page.md")
+	r := report{Version: "v2"}
+	for _, tt := range []struct {
+		before string
+		ok     bool
+	}{{"a\n" + docBegin + "\nold\n" + docEnd + "\nz\n", true}, {"a\n" + docBegin + "\nz\n", false}, {docEnd + docBegin, false}} {
+		if err := os.WriteFile(page, []byte(tt.before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := r.document(page, "A remark.")
+		b, err2 := os.ReadFile(page)
+		if after := string(b); err2 != nil || (err == nil) != tt.ok || tt.ok && (strings.Contains(after, "old") || !strings.Contains(after, docBegin+"\n\nA remark.\n\nVersion v2") || !strings.HasSuffix(after, "|\n\n"+docEnd+"\nz\n")) || !tt.ok && after != tt.before {
+			t.Errorf("%q became %q: %v", tt.before, after, err)
+		}
 	}
 }
 

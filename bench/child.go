@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"hydra/bench/load"
+	"hydra/internal/loadtest"
 )
 
 // child is a server under test in a process of its own, so that its CPU time
@@ -108,7 +108,7 @@ func (h hydra) start(ctx context.Context) (*child, error) {
 		}
 		return nil
 	}
-	err = load.WaitReady(running, c.Public, "/.well-known/openid-configuration", time.Minute)
+	err = loadtest.WaitReady(running, loadtest.Endpoint{URL: c.Public}, "/.well-known/openid-configuration", time.Minute)
 	if err == nil && h.Alg != "RS256" {
 		err = addKey(ctx, c.Admin, h.Alg)
 	}

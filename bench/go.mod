@@ -1,3 +1,7 @@
 module hydra/bench
 
-go 1.26
+go 1.26.0
+
+require hydra v0.0.0
+
+replace hydra => ../

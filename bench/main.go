@@ -18,7 +18,7 @@ import (
 	"syscall"
 	"time"
 
-	"hydra/bench/load"
+	"hydra/internal/loadtest"
 )
 
 func main() {
@@ -30,53 +30,84 @@ func main() {
 	flag.StringVar(&p.Program, "hydra", "bin/hydra", "the server's `program`")
 	flag.IntVar(&p.Workers, "c", 16, "connections")
 	flag.DurationVar(&p.Time, "d", 5*time.Second, "measured time of each scenario")
-	flag.IntVar(&p.Ops, "n", load.MaxOps, "end a scenario earlier, after so many operations")
-	only := flag.String("only", "", "comma-separated scenarios instead of all")
-	flag.StringVar(&p.Postgres, "postgres", "", "measure on PostgreSQL, too: `DSN` of an empty database, which is filled")
-	flag.IntVar(&p.PostgresPID, "postgres-pid", 0, "its root process, for its CPU time")
+	flag.IntVar(&p.Ops, "n", loadtest.MaxOps, "end a scenario earlier, after so many operations")
+	only := flag.String("only", "", "comma-separated scenarios instead of all; also overload, floods")
+	engines := flag.String("engines", "SQLite,PostgreSQL", "comma-separated `databases`; PostgreSQL is started for the run")
+	page := flag.String("doc", "", "put the tables into this `page`, in place of the last ones")
+	remark := flag.String("remark", "", "a `sentence` before them, such as what else the machine did")
+	smoke := flag.Bool("smoke", false, "see in a few seconds whether everything works: the figures mean nothing")
 	save := flag.String("save", "", "write last.json, last.md and last.svg to this `directory`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := p.main(ctx, *only, *save); err != nil {
+	err := p.choose(*only, *engines)
+	if err == nil {
+		err = p.main(ctx, *smoke, func(r report) error {
+			if *save != "" {
+				err = r.save(*save)
+			}
+			if *page != "" {
+				err = errors.Join(err, r.document(*page, *remark))
+			}
+			return err
+		})
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func (p plan) main(ctx context.Context, only, save string) error {
-	if only != "" {
-		p.Only = map[string]bool{}
-		for s := range strings.SplitSeq(only, ",") {
-			if !slices.ContainsFunc(rows, func(r row) bool { return r.Scenario == s }) {
-				return fmt.Errorf("unknown scenario %q", s)
-			}
-			p.Only[s] = true
-		}
+func (p plan) main(ctx context.Context, smoke bool, keep func(report) error) error {
+	p.Warmup, p.Crowd = p.Time/5, crowd
+	if smoke {
+		p.smoke()
 	}
 	version, err := exec.CommandContext(ctx, p.Program, "version").Output()
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Program, err)
 	}
 	// Generous for starts and preparations, but an end.
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(rows)+4)*2*(2*p.Time+20*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(rows)+20)*2*(2*p.Time+20*time.Second))
 	defer cancel()
 	r := newReport(p, versionOf(string(version)))
-	if r.Rows, err = p.run(ctx); err != nil {
+	if r.findings, err = p.run(ctx); err != nil {
 		return err
 	}
-	fmt.Print("\n", r.table())
-	if save != "" {
-		if err := r.save(save); err != nil {
-			return err
+	fmt.Print("\n", r.text())
+	return errors.Join(keep(r), r.wrong())
+}
+
+// smoke makes everything as short as it can be and still happen.
+func (p *plan) smoke() {
+	p.Workers, p.Crowd, p.Time, p.Warmup, p.Ops, p.Requests, p.Timeout = 2, 64, time.Minute, 0, 20, 100, time.Minute
+}
+
+// choose reads the lists of the flags.
+func (p *plan) choose(only, engines string) error {
+	if only != "" {
+		p.Only = map[string]bool{}
+		for s := range strings.SplitSeq(only, ",") {
+			if s != "overload" && s != "floods" && !slices.ContainsFunc(rows, func(r row) bool { return r.Scenario == s }) {
+				return fmt.Errorf("unknown scenario %q", s)
+			}
+			p.Only[s] = true
 		}
 	}
-	for _, m := range r.Rows {
-		if m.Errors > 0 {
-			err = errors.Join(err, fmt.Errorf("%s on %s: %d errors, the first: %s", m.Title, m.Engine, m.Errors, m.Error))
+	for e := range strings.SplitSeq(engines, ",") {
+		switch e {
+		case "SQLite":
+		case "PostgreSQL":
+			if _, err := findPostgres(); err != nil {
+				p.Progress("%v: this run goes without\n", err)
+				continue
+			}
+		default:
+			return fmt.Errorf("unknown database %q", e)
 		}
+		p.Engines = append(p.Engines, e)
 	}
-	return err
+	return nil
 }
 
 // versionOf takes version and commit out of what "hydra version" prints.

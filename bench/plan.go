@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
-	"hydra/bench/load"
+	"hydra/bench/proc"
+	"hydra/internal/loadtest"
 )
 
 // row is a line of the table: a scenario, and what is asked of it.
@@ -42,14 +44,27 @@ var rows = []row{
 
 // plan is what the flags ask for.
 type plan struct {
-	Program     string
-	Workers     int
-	Time        time.Duration
-	Ops         int
-	Only        map[string]bool // scenarios; nil: all
-	Postgres    string          // DSN; empty: SQLite only
-	PostgresPID int
-	Progress    func(format string, args ...any)
+	Program  string
+	Workers  int
+	Time     time.Duration
+	Warmup   time.Duration // before it, not counted
+	Ops      int
+	Timeout  time.Duration   // of one request; 0: that of loadtest
+	Crowd    int             // connections that overload a server
+	Requests int             // bound of each part of overload and floods; 0: none
+	Only     map[string]bool // scenarios, overload and floods; nil: all
+	Engines  []string        // SQLite, PostgreSQL
+	Progress func(format string, args ...any)
+}
+
+// wants reports whether a scenario, or a group of them, is to be run.
+func (p plan) wants(name string) bool { return p.Only == nil || p.Only[name] }
+
+// findings are what a run found.
+type findings struct {
+	Rows     []measured `json:"rows"`
+	Overload []overload `json:"overload,omitempty"`
+	Floods   []flood    `json:"floods,omitempty"`
 }
 
 // measured is a row with its result.
@@ -66,43 +81,51 @@ type measured struct {
 	// Wanted is Target in the same terms. It travels between machines, and
 	// from an idle one to a busy one, where CPU times do not.
 	Wanted float64 `json:"target_times_bare,omitempty"`
-	load.Result
+	loadtest.Result
 	post bool
 }
 
 // run measures the bare handler, every engine, and the bare handler again; the
 // mean of the two is what ratios refer to, as the machine may drift meanwhile.
-func (p plan) run(ctx context.Context) ([]measured, error) {
+func (p plan) run(ctx context.Context) (f findings, err error) {
 	before, err := p.bare(ctx)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
-	engines := []struct{ name, dsn string }{{"SQLite", ""}}
-	if p.Postgres != "" {
-		engines = append(engines, struct{ name, dsn string }{"PostgreSQL", p.Postgres})
-	}
-	var out []measured
-	for _, e := range engines {
-		for _, alg := range []string{"RS256", "ES256"} {
-			if alg == "ES256" && e.dsn != "" {
-				continue // the database would keep the key, and the next run's RS256 would be ES256
-			}
-			more, err := p.server(ctx, e.name, e.dsn, alg)
-			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", e.name, alg, err)
-			}
-			out = append(out, more...)
+	for _, engine := range p.Engines {
+		if err := p.engine(ctx, engine, &f); err != nil {
+			return f, fmt.Errorf("%s: %w", engine, err)
 		}
 	}
 	after, err := p.bare(ctx)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	base := [2]measured{mean(before[0], after[0]), mean(before[1], after[1])}
-	for i := range out {
-		out[i].compare(base)
+	for i := range f.Rows {
+		f.Rows[i].compare(base)
 	}
-	return append(base[:], out...), nil
+	f.Rows = append(base[:], f.Rows...)
+	return f, nil
+}
+
+// engine measures on one kind of database: first a server as it comes, then
+// one whose ID tokens are signed with ES256, each with a database of its own.
+func (p plan) engine(ctx context.Context, engine string, f *findings) (err error) {
+	var db *postgres
+	if engine == "PostgreSQL" {
+		p.Progress("starting PostgreSQL …\n")
+		if db, err = startPostgres(ctx); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, db.stop()) }()
+	}
+	for _, alg := range []string{"RS256", "ES256"} {
+		if err := p.server(ctx, engine, db, alg, f); err != nil {
+			return fmt.Errorf("%s: %w", alg, err)
+		}
+	}
+	return nil
 }
 
 // What the bare handler cost on the machine that the targets were set on, in
@@ -132,6 +155,7 @@ func mean(a, b measured) measured {
 		*f.to = (*f.to + f.with) / 2
 	}
 	a.Max, a.PeakMiB = max(a.Max, b.Max), max(a.PeakMiB, b.PeakMiB)
+	a.Shed += b.Shed
 	a.Ops, a.Requests, a.Errors, a.Seconds = a.Ops+b.Ops, a.Requests+b.Requests, a.Errors+b.Errors, a.Seconds+b.Seconds
 	return a
 }
@@ -143,7 +167,7 @@ func (p plan) bare(ctx context.Context) (out [2]measured, err error) {
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
 	for i, s := range []string{"bare_get", "bare_post"} {
-		r, err := p.measure(ctx, c, "bare", row{Scenario: s})
+		r, err := p.measure(ctx, &under{child: c, Engine: "bare"}, "bare", row{Scenario: s})
 		if err != nil {
 			return out, err
 		}
@@ -152,60 +176,120 @@ func (p plan) bare(ctx context.Context) (out [2]measured, err error) {
 	return out, nil
 }
 
-// server measures the rows of one algorithm on one server.
-func (p plan) server(ctx context.Context, engine, dsn, alg string) (out []measured, err error) {
+// under is a server under test.
+type under struct {
+	*child
+	Engine   string
+	Database int // its root process; 0: none
+}
+
+// server measures the rows of one algorithm on one server; on that of RS256
+// also what too much load and hostile load do.
+func (p plan) server(ctx context.Context, engine string, db *postgres, alg string, f *findings) (err error) {
 	var todo []row
 	for _, r := range rows {
-		if r.Alg == alg && (p.Only == nil || p.Only[r.Scenario]) {
+		if r.Alg == alg && p.wants(r.Scenario) {
 			todo = append(todo, r)
 		}
 	}
-	if len(todo) == 0 {
-		return nil, nil
+	crowds := alg == "RS256" && (p.wants("overload") || p.wants("floods"))
+	if len(todo) == 0 && !crowds {
+		return nil
 	}
-	dir, err := os.MkdirTemp("", "hydra-bench-")
+	u, stop, err := p.start(ctx, engine, db, "bench_"+strings.ToLower(alg), alg)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	c, err := hydra{Program: p.Program, Dir: dir, DSN: dsn, Alg: alg}.start(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if stopped := c.stop(); stopped != nil {
-			err = errors.Join(err, stopped, lastLines(filepath.Join(dir, "log")))
-		}
-	}()
+	defer func() { err = errors.Join(err, stop()) }()
 	for _, r := range todo {
-		res, err := p.measure(ctx, c, "hydra-rc", r)
+		res, err := p.measure(ctx, u, "hydra-rc", r)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out = append(out, measured{Engine: engine, Title: r.Title, Alg: r.Alg, SQL: r.SQL, Target: r.Target, Result: *res, post: r.Post})
+		f.Rows = append(f.Rows, measured{Engine: engine, Title: r.Title, Alg: r.Alg, SQL: r.SQL, Target: r.Target, Result: *res, post: r.Post})
 	}
-	return out, nil
+	if crowds && p.wants("overload") {
+		more, err := p.overload(ctx, u)
+		if err != nil {
+			return fmt.Errorf("overload: %w", err)
+		}
+		f.Overload = append(f.Overload, more...)
+	}
+	if crowds && p.wants("floods") {
+		more, err := p.floods(ctx, u)
+		if err != nil {
+			return fmt.Errorf("floods: %w", err)
+		}
+		f.Floods = append(f.Floods, more...)
+	}
+	return nil
 }
 
-func (p plan) measure(ctx context.Context, c *child, target string, r row) (*load.Result, error) {
-	o := load.Options{
-		Target: target, Public: c.Public, Admin: c.Admin, Scenario: r.Scenario, SigningAlg: r.Alg,
-		Workers: p.Workers, Time: p.Time, Warmup: p.Time / 5, Ops: p.Ops, Pool: 64, PID: c.PID,
-	}
-	if target != "bare" {
-		o.DatabasePID = p.PostgresPID
-	}
-	p.Progress("%s %s …", r.Scenario, r.Alg)
-	res, err := load.Run(ctx, o)
+// start starts a server with a new database.
+func (p plan) start(ctx context.Context, engine string, db *postgres, database, alg string) (*under, func() error, error) {
+	dir, err := os.MkdirTemp("", "hydra-bench-")
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.Scenario, err)
+		return nil, nil, err
+	}
+	h := hydra{Program: p.Program, Dir: dir, Alg: alg}
+	u := &under{Engine: engine}
+	if db != nil {
+		if err := db.create(ctx, database); err != nil {
+			return nil, nil, errors.Join(err, os.RemoveAll(dir))
+		}
+		h.DSN, u.Database = db.dsn(database), db.PID
+	}
+	if u.child, err = h.start(ctx); err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return u, func() error {
+		err := u.stop()
+		if err != nil {
+			err = errors.Join(err, lastLines(filepath.Join(dir, "log")))
+		}
+		return errors.Join(err, os.RemoveAll(dir))
+	}, nil
+}
+
+// options are for a load on a server.
+func (p plan) options(ctx context.Context, u *under, target, scenario string) loadtest.Options {
+	o := loadtest.Options{
+		Target: target, Public: loadtest.Endpoint{URL: u.Public}, Admin: loadtest.Endpoint{URL: u.Admin}, Scenario: scenario,
+		Workers: p.Workers, Time: p.Time, Warmup: p.Warmup, Ops: p.Ops, Timeout: p.Timeout, Pool: 64,
+	}
+	var own func() loadtest.Metrics
+	if target != "bare" {
+		own = func() loadtest.Metrics {
+			m, _ := loadtest.ReadMetrics(ctx, o.Admin) // when it fails, so does what is measured
+			return m
+		}
+	}
+	o.Meter = proc.Meter(u.PID, u.Database, own)
+	return o
+}
+
+func (p plan) measure(ctx context.Context, u *under, target string, r row) (*loadtest.Result, error) {
+	p.Progress("%s %s %s …", u.Engine, r.Scenario, r.Alg)
+	o := p.options(ctx, u, target, r.Scenario)
+	o.SigningAlg = r.Alg
+	res, err := p.load(ctx, o)
+	if err == nil {
+		p.Progress(" %.0f/s, %d errors\n", res.OpsPerSec, res.Errors+res.Shed)
+	}
+	return res, err
+}
+
+// load is loadtest.Run, which has to measure something.
+func (p plan) load(ctx context.Context, o loadtest.Options) (*loadtest.Result, error) {
+	res, err := loadtest.Run(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Scenario, err)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if res.Ops == 0 {
-		return nil, fmt.Errorf("%s: nothing was measured: %s", r.Scenario, res.Error)
+	if res.Ops == 0 && o.Rate == 0 {
+		return nil, fmt.Errorf("%s: nothing was measured: %s", o.Scenario, res.Error)
 	}
-	p.Progress(" %.0f/s, %d errors\n", res.OpsPerSec, res.Errors)
 	return res, nil
 }

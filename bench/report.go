@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,18 +14,19 @@ import (
 
 // report is a whole run, as it is kept in results/.
 type report struct {
-	Date    string     `json:"date"`
-	Version string     `json:"version"` // of the server
-	Machine string     `json:"machine"`
-	Load    string     `json:"load_average_before"` // what else the machine did
-	Method  string     `json:"method"`
-	Rows    []measured `json:"rows"`
+	Date    string `json:"date"`
+	Version string `json:"version"` // of the server
+	Machine string `json:"machine"`
+	Load    string `json:"load_average_before"` // what else the machine did
+	Method  string `json:"method"`
+	findings
 }
 
+// newReport is called when the plan is settled.
 func newReport(p plan, version string) report {
 	return report{
 		Date: time.Now().UTC().Format(time.DateOnly), Version: version, Machine: machine(), Load: loadAverage(),
-		Method: fmt.Sprintf("%d connections, %s each after %s of warm-up, generator on the same machine", p.Workers, p.Time, p.Time/5),
+		Method: fmt.Sprintf("%d connections, %s each after %s of warm-up, generator on the same machine", p.Workers, p.Time, p.Warmup),
 	}
 }
 
@@ -51,14 +53,17 @@ func loadAverage() string {
 }
 
 // header and cells are the table, in Markdown.
-var header = []string{"scenario", "engine", "ops/s", "p50 ms", "p99 ms", "CPU s/1,000", "target", "DB CPU s/1,000", "× bare, per request", "target ×", "SQL (budget)", "peak MiB", "errors"}
+var header = []string{"scenario", "engine", "ops/s", "p50 ms", "p99 ms", "CPU s/1,000", "target", "DB CPU s/1,000", "× bare, per request", "target ×", "SQL", "budget", "peak MiB", "errors"}
 
 func (m measured) cells() []string {
 	title := m.Title
 	if m.Scenario == "refresh" || m.Scenario == "code_flow" {
 		title += ", " + m.Alg
 	}
-	target, db, wanted := "–", "–", "–"
+	target, db, wanted, statements := "–", "–", "–", "–"
+	if m.Target > 0 {
+		statements = fmt.Sprintf("%.2f", m.Reads+m.Writes)
+	}
 	if m.Target > 0 {
 		target = fmt.Sprintf("≤ %g", m.Target)
 	}
@@ -70,24 +75,46 @@ func (m measured) cells() []string {
 	}
 	return []string{
 		title, m.Engine, fmt.Sprintf("%.0f", m.OpsPerSec), fmt.Sprintf("%.2f", m.P50), fmt.Sprintf("%.2f", m.P99),
-		fmt.Sprintf("%.3f", m.CPU), target, db, fmt.Sprintf("%.1f", m.Ratio), wanted, m.SQL, fmt.Sprintf("%.0f", m.PeakMiB), fmt.Sprint(m.Errors),
+		fmt.Sprintf("%.3f", m.CPU), target, db, fmt.Sprintf("%.1f", m.Ratio), wanted, statements, m.SQL, fmt.Sprintf("%.0f", m.PeakMiB), fmt.Sprint(m.Errors + m.Shed),
 	}
 }
 
-// table is the report in Markdown that is aligned for reading as it is.
-func (r report) table() string {
+// text is the report in Markdown: all of its tables.
+func (r report) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Version %s, %s. %s. %s. Load average before: %s.\n\n", r.Version, r.Date, r.Machine, r.Method, r.Load)
 	lines := [][]string{header}
 	for _, m := range r.Rows {
 		lines = append(lines, m.cells())
 	}
-	width := make([]int, len(header))
+	b.WriteString(table(lines))
+	if len(r.Overload) > 0 {
+		lines = [][]string{overloadHeader}
+		for _, o := range r.Overload {
+			lines = append(lines, o.cells())
+		}
+		b.WriteString("\n" + table(lines))
+	}
+	if len(r.Floods) > 0 {
+		lines = [][]string{floodHeader}
+		for _, f := range r.Floods {
+			lines = append(lines, f.cells())
+		}
+		b.WriteString("\n" + table(lines))
+	}
+	return b.String()
+}
+
+// table is Markdown that is aligned for reading as it is; the first line is
+// the header.
+func table(lines [][]string) string {
+	width := make([]int, len(lines[0]))
 	for _, l := range lines {
 		for i, c := range l {
 			width[i] = max(width[i], utf8.RuneCountInString(c))
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Version %s, %s. %s. %s. Load average before: %s.\n\n", r.Version, r.Date, r.Machine, r.Method, r.Load)
 	for n, l := range lines {
 		b.WriteByte('|')
 		for i, c := range l {
@@ -114,6 +141,41 @@ func (r report) table() string {
 	return b.String()
 }
 
+// wrong is what makes a run a failure: an answer that was not as expected, or
+// good traffic that was turned away where there was no crowd.
+func (r report) wrong() (err error) {
+	for _, m := range r.Rows {
+		if n := m.Errors + m.Shed; n > 0 {
+			err = errors.Join(err, fmt.Errorf("%s on %s: %d errors, the first: %s", m.Title, m.Engine, n, m.Error))
+		}
+	}
+	return err
+}
+
+// What stands between these lines of the documentation is written by a run.
+const (
+	docBegin = "<!-- make bench writes from here -->"
+	docEnd   = "<!-- to here -->"
+)
+
+// document puts the report into a page, in place of that of the run before.
+// The remark tells readers what the figures cannot.
+func (r report) document(page, remark string) error {
+	b, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(b), docBegin)
+	_, after, ok2 := strings.Cut(rest, docEnd)
+	if !ok || !ok2 {
+		return fmt.Errorf("%s has no line %s with a line %s below it", page, docBegin, docEnd)
+	}
+	if remark != "" {
+		remark += "\n\n"
+	}
+	return os.WriteFile(page, []byte(before+docBegin+"\n\n"+remark+r.text()+"\n"+docEnd+after), 0o644)
+}
+
 // save writes last.json, last.md and last.svg.
 func (r report) save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -123,7 +185,7 @@ func (r report) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	for name, data := range map[string]string{"last.json": string(j) + "\n", "last.md": r.table(), "last.svg": r.picture()} {
+	for name, data := range map[string]string{"last.json": string(j) + "\n", "last.md": r.text(), "last.svg": r.picture()} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o644); err != nil {
 			return err
 		}

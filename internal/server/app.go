@@ -59,13 +59,13 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 			err = errors.Join(err, closeAll(opened...))
 		}
 	}()
+	c, metrics := o.Config, newMetrics(o)
+	o.Statement = countStatements(metrics.registry, o.Statement)
 	store, err := openStore(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	opened = append(opened, store)
-	c := o.Config
-	metrics := newMetrics(o)
 	observe := metrics.observer(o.Log, audit)
 
 	sealer := secret.NewSealer(c.URLs.Issuer)
@@ -264,6 +264,8 @@ type metrics struct {
 	events  *prometheus.CounterVec
 	hooks   hookMetrics
 	handler http.Handler
+	// registry labels what it is given as this program's.
+	registry prometheus.Registerer
 
 	logoutCalls *prometheus.CounterVec
 	logoutRows  *prometheus.GaugeVec
@@ -279,6 +281,8 @@ func newMetrics(o Options) *metrics {
 		http:    web.NewMetrics(labelled),
 		events:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hydra_events_total", Help: "Events that an operator may want to see, such as replays and revocations."}, []string{"event"}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}),
+
+		registry: labelled,
 	}
 	m.hooks, m.shed = newHookMetrics(labelled), shedMetric(labelled)
 	labelled.MustRegister(m.events)

@@ -1,10 +1,11 @@
-package load
+package loadtest
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 )
 
 // target knows the paths of one kind of server.
@@ -58,8 +59,8 @@ const discoveryPath = "/.well-known/openid-configuration"
 
 // discovered reads the paths of any other OpenID provider from its discovery
 // document; the simple scenarios work with it, given a client by flags.
-func discovered(c *conn, prefix string) (*target, error) {
-	r, err := c.do("GET", prefix+discoveryPath, "", nil)
+func discovered(c *conn) (*target, error) {
+	r, err := c.do("GET", c.prefix+discoveryPath, "", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +79,12 @@ func discovered(c *conn, prefix string) (*target, error) {
 		if err != nil {
 			return nil, err
 		}
-		*dst = u.RequestURI()
+		*dst = strings.TrimPrefix(u.RequestURI(), c.prefix)
 	}
 	return t, nil
 }
 
-func newTarget(name string, pub *conn, prefix string) (*target, error) {
+func newTarget(name string, pub *conn) (*target, error) {
 	switch name {
 	case "hydra-v2":
 		return hydraV2(), nil
@@ -92,7 +93,7 @@ func newTarget(name string, pub *conn, prefix string) (*target, error) {
 	case "bare":
 		return &target{name: "bare"}, nil
 	case "oidc":
-		return discovered(pub, prefix)
+		return discovered(pub)
 	}
 	return nil, errors.New("unknown target " + name)
 }

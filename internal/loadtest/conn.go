@@ -1,4 +1,4 @@
-package load
+package loadtest
 
 import (
 	"bufio"
@@ -17,12 +17,13 @@ import (
 // The generator shares the machine's cores with the server under test, so
 // every microsecond it saves is one that net/http.Client would take away.
 type conn struct {
-	addr string
-	nc   net.Conn
-	br   *bufio.Reader
-	out  []byte
-	resp response
-	sent int // requests that got an answer
+	*route
+	timeout time.Duration // of one request: a server that hangs shows up as errors
+	nc      net.Conn
+	br      *bufio.Reader
+	out     []byte
+	resp    response
+	sent    int // requests that got an answer
 }
 
 // response is valid until the next call of do on the same conn.
@@ -33,12 +34,10 @@ type response struct {
 	body     []byte
 }
 
-const (
-	ioTimeout = 10 * time.Second // of one request: a server that hangs shows up as errors
-	maxBody   = 16 << 20
-)
+// maxBody bounds an answer, in bytes.
+const maxBody = 16 << 20
 
-func newConn(addr string) *conn { return &conn{addr: addr} }
+func (r *route) conn(timeout time.Duration) *conn { return &conn{route: r, timeout: timeout} }
 
 func (c *conn) close() {
 	if c.nc != nil {
@@ -48,7 +47,7 @@ func (c *conn) close() {
 }
 
 func (c *conn) dial() error {
-	nc, err := net.DialTimeout("tcp", c.addr, 5*time.Second)
+	nc, err := c.route.dial(c.timeout)
 	if err != nil {
 		return err
 	}
@@ -93,8 +92,9 @@ func (c *conn) roundTrip(method, path, headers string, body []byte) error {
 	b = append(b, ' ')
 	b = append(b, path...)
 	b = append(b, " HTTP/1.1\r\nHost: "...)
-	b = append(b, c.addr...)
+	b = append(b, c.host...)
 	b = append(b, "\r\nAccept: application/json\r\n"...)
+	b = append(b, c.header...)
 	b = append(b, headers...)
 	if body != nil || method == "POST" || method == "PUT" {
 		b = append(b, "Content-Length: "...)
@@ -104,7 +104,7 @@ func (c *conn) roundTrip(method, path, headers string, body []byte) error {
 	b = append(b, "\r\n"...)
 	b = append(b, body...)
 	c.out = b
-	if err := c.nc.SetDeadline(time.Now().Add(ioTimeout)); err != nil {
+	if err := c.nc.SetDeadline(time.Now().Add(c.timeout)); err != nil {
 		return err
 	}
 	if _, err := c.nc.Write(b); err != nil {

@@ -1,4 +1,4 @@
-package load
+package loadtest
 
 import (
 	"bytes"
@@ -23,10 +23,9 @@ type oauthClient struct {
 // bench is what the workers share: made by setup, read-only afterwards.
 type bench struct {
 	*target
-	opt    Options
-	prefix string // path of the public base URL, without a slash at its end
-	client oauthClient
-	tokens []string // opaque access tokens
+	opt             Options
+	client          oauthClient
+	machines, users []string // opaque access tokens: of a client itself, and of users
 }
 
 // worker runs one closed loop over its own two connections.
@@ -42,6 +41,8 @@ type worker struct {
 // scenario: setup runs once, prepare once per worker and after each failure of
 // op, op is measured.
 type scenario struct {
+	name               string // filled in for a run
+	weight             int
 	setup, prepare, op func(*worker) error
 	simple             bool // needs neither the admin API nor the flow
 }
@@ -50,7 +51,7 @@ var scenarios = map[string]scenario{
 	"bare_get":  {op: (*worker).bareGet, simple: true},
 	"bare_post": {op: (*worker).barePost, simple: true},
 	"discovery": {op: func(w *worker) error {
-		return w.getJSON(w.pub, w.prefix+discoveryPath, "", `"issuer"`)
+		return w.getJSON(w.pub, discoveryPath, "", `"issuer"`)
 	}, simple: true},
 	"jwks": {op: func(w *worker) error {
 		return w.getJSON(w.pub, w.jwks, "", `"keys"`)
@@ -64,6 +65,11 @@ var scenarios = map[string]scenario{
 	"client_create":       {op: (*worker).createAny},
 	"client_get":          {setup: (*worker).machineClient, op: (*worker).getClient},
 	"client_list":         {setup: (*worker).fillClients, op: (*worker).listClients},
+
+	"machines":        {setup: (*worker).machineTokens, op: (*worker).machineTraffic, simple: true},
+	"wrong_secret":    {setup: (*worker).machineClient, op: (*worker).wrongSecret, simple: true},
+	"forged_userinfo": {setup: (*worker).machineTokens, op: (*worker).forgedUserinfo},
+	"authorize":       {setup: (*worker).webClient, op: (*worker).authorize},
 }
 
 // Names returns the names of all scenarios, sorted.
@@ -80,9 +86,12 @@ func (w *worker) barePost() error {
 
 // call sends a request and fails unless the status and the text are as wanted.
 func (w *worker) call(c *conn, method, path, headers string, body []byte, status int, want string) (*response, error) {
-	r, err := c.do(method, path, headers, body)
+	r, err := c.do(method, c.prefix+path, headers, body)
 	if err != nil {
 		return nil, fmt.Errorf("%s %.60s: %w", method, path, err)
+	}
+	if r.status != status && (r.status == 503 || r.status == 429) {
+		return nil, fmt.Errorf("%s %.60s: %w", method, path, errShed)
 	}
 	if r.status != status || !bytes.Contains(r.body, []byte(want)) {
 		return nil, fmt.Errorf("%s %.60s: status %d, wanted %d and %s: %.300s %.300s", method, path, r.status, status, want, r.body, r.location)

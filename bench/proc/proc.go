@@ -1,4 +1,5 @@
-package load
+// Package proc reads what processes of this machine have used, from /proc.
+package proc
 
 import (
 	"fmt"
@@ -7,25 +8,52 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
+
+	"hydra/internal/loadtest"
 )
+
+// Meter returns a meter for loadtest.Options. server and database are root
+// processes; 0 is none. more, if set, reads the server's own metrics, outside
+// of the time that is measured.
+func Meter(server, database int, more func() loadtest.Metrics) func() func() loadtest.Usage {
+	return func() func() loadtest.Usage {
+		var before loadtest.Metrics
+		if more != nil {
+			before = more()
+		}
+		if server != 0 {
+			resetPeak(server)
+		}
+		from := snapshot(server, database)
+		return func() (u loadtest.Usage) {
+			to := snapshot(server, database)
+			if more != nil {
+				u = more().Since(before)
+			}
+			if server != 0 {
+				u.PeakMiB = PeakMiB(server)
+			}
+			u.CPU, u.Database, u.Generator = to.server-from.server, to.database-from.database, to.self-from.self
+			u.StealPct = 100 * (to.steal - from.steal) / max(1, to.ticks-from.ticks)
+			return u
+		}
+	}
+}
 
 // usage holds counters at one instant, in CPU seconds.
 type usage struct {
-	at                     time.Time
 	server, database, self float64
 	ticks, steal           float64
 }
 
 // snapshot reads the counters. A process that is gone counts as 0, and the
 // errors of its scenario tell why.
-func snapshot(o Options) (u usage) {
-	u.at = time.Now()
-	if o.PID != 0 {
-		u.server, _ = treeCPU(o.PID)
+func snapshot(server, database int) (u usage) {
+	if server != 0 {
+		u.server, _ = treeCPU(server)
 	}
-	if o.DatabasePID != 0 {
-		u.database, _ = treeCPU(o.DatabasePID)
+	if database != 0 {
+		u.database, _ = treeCPU(database)
 	}
 	var ru syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &ru) == nil {
@@ -95,11 +123,17 @@ func resetPeak(pid int) {
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
 }
 
-// peakMiB is the process's VmHWM.
-func peakMiB(pid int) float64 {
+// PeakMiB is the largest resident memory of a process since a meter was set.
+func PeakMiB(pid int) float64 { return status(pid, "VmHWM:") }
+
+// RSSMiB is its resident memory now.
+func RSSMiB(pid int) float64 { return status(pid, "VmRSS:") }
+
+// status is a line of /proc/<pid>/status that counts kB, in MiB.
+func status(pid int, line string) float64 {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for l := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(l, "VmHWM:"); ok {
+		if v, ok := strings.CutPrefix(l, line); ok {
 			kb, _ := strconv.ParseFloat(strings.Fields(v)[0], 64)
 			return kb / 1024
 		}

@@ -1,4 +1,4 @@
-package load
+package loadtest
 
 import (
 	"crypto/rand"
@@ -28,7 +28,7 @@ func (w *worker) flow() (t tokenSet, err error) {
 	q := url.Values{"client_id": {w.client.id}, "response_type": {"code"}, "redirect_uri": {redirectURI},
 		"scope": {"openid offline read"}, "state": {state}, "nonce": {state + state},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}
-	loc, err := w.browse(w.auth + "?" + q.Encode())
+	loc, err := w.browse(w.pub.prefix + w.auth + "?" + q.Encode())
 	if err != nil {
 		return t, err
 	}
@@ -119,6 +119,9 @@ func (w *worker) browse(path string) (*url.URL, error) {
 	r, err := w.pub.do("GET", path, b.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+	if r.status == 503 || r.status == 429 {
+		return nil, errShed
 	}
 	if r.status < 300 || r.status > 399 || r.location == "" || strings.Contains(r.location, "error=") {
 		return nil, fmt.Errorf("GET %.60s: status %d, wanted a redirect: %.300s %.300s", path, r.status, r.location, r.body)

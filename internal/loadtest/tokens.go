@@ -1,4 +1,4 @@
-package load
+package loadtest
 
 import (
 	"encoding/json"
@@ -33,15 +33,15 @@ func (w *worker) machineTokens() error {
 		if err != nil {
 			return err
 		}
-		w.tokens = append(w.tokens, parseTokens(r.body).Access)
+		w.machines = append(w.machines, parseTokens(r.body).Access)
 	}
 	return nil
 }
 
-// nextToken walks the pool, each worker from another place.
-func (w *worker) nextToken() string {
+// next walks a pool of tokens, each worker from another place.
+func (w *worker) next(pool []string) string {
 	w.n++
-	return w.tokens[(w.id*7+w.n)%len(w.tokens)]
+	return pool[(w.id*7+w.n)%len(pool)]
 }
 
 func (w *worker) introspectToken(token, want string) error {
@@ -54,18 +54,22 @@ func (w *worker) introspectToken(token, want string) error {
 }
 
 func (w *worker) introspectActive() error {
-	return w.introspectToken(w.nextToken(), `"active":true`)
+	return w.introspectToken(w.next(w.machines), `"active":true`)
 }
 
-// introspectInactive spoils a character inside a valid token's last part.
 func (w *worker) introspectInactive() error {
-	t := []byte(w.nextToken())
+	return w.introspectToken(forged(w.next(w.machines)), `"active":false`)
+}
+
+// forged spoils a character inside a valid token's last part.
+func forged(token string) string {
+	t := []byte(token)
 	if c := &t[len(t)-10]; *c == 'x' {
 		*c = 'y'
 	} else {
 		*c = 'x'
 	}
-	return w.introspectToken(string(t), `"active":false`)
+	return string(t)
 }
 
 type tokenSet struct {
@@ -101,11 +105,11 @@ func (w *worker) userTokens() error {
 		if err != nil {
 			return err
 		}
-		w.tokens = append(w.tokens, t.Access)
+		w.users = append(w.users, t.Access)
 	}
 	return nil
 }
 
 func (w *worker) getUserinfo() error {
-	return w.getJSON(w.pub, w.userinfo, "Authorization: Bearer "+w.nextToken()+"\r\n", `"sub"`)
+	return w.getJSON(w.pub, w.userinfo, "Authorization: Bearer "+w.next(w.users)+"\r\n", `"sub"`)
 }

@@ -1,4 +1,4 @@
-package load
+package loadtest
 
 import (
 	"bytes"
@@ -22,9 +22,23 @@ func (w *worker) createClient(props map[string]any) (oauthClient, error) {
 	return oauthClient{id: c.ID, auth: basicAuth(c.ID, c.Secret)}, err
 }
 
+// Registration is of a client that every scenario can use.
+func Registration(name string) map[string]any {
+	return map[string]any{"client_name": name, "grant_types": []string{"authorization_code", "refresh_token", "client_credentials"},
+		"response_types": []string{"code"}, "scope": "openid offline read", "redirect_uris": []string{redirectURI}}
+}
+
+// given takes the client of the options, if there is one.
+func (w *worker) given() bool {
+	if w.opt.ClientID == "" {
+		return false
+	}
+	w.client = oauthClient{w.opt.ClientID, basicAuth(w.opt.ClientID, w.opt.ClientSecret)}
+	return true
+}
+
 func (w *worker) machineClient() (err error) {
-	if w.opt.ClientID != "" {
-		w.client = oauthClient{w.opt.ClientID, basicAuth(w.opt.ClientID, w.opt.ClientSecret)}
+	if w.given() {
 		return nil
 	}
 	w.client, err = w.createClient(map[string]any{"client_name": "loadgen machine",
@@ -33,6 +47,9 @@ func (w *worker) machineClient() (err error) {
 }
 
 func (w *worker) webClient() (err error) {
+	if w.given() {
+		return nil
+	}
 	w.client, err = w.createClient(map[string]any{"client_name": "loadgen web",
 		"grant_types":    []string{"authorization_code", "refresh_token"},
 		"response_types": []string{"code"}, "scope": "openid offline read",

@@ -1,4 +1,4 @@
-package load
+package loadtest
 
 import (
 	"bufio"
@@ -22,8 +22,8 @@ func TestOnlyLoopback(t *testing.T) {
 		"http://127.9.0.1:1/realm/": "127.9.0.1:1 /realm",
 		"http://localhost:4444/":    "127.0.0.1:4444 ",
 		"http://[::1]:4444":         "[::1]:4444 ",
-		"https://127.0.0.1:4444":    "", // TLS would measure TLS
-		"http://127.0.0.1":          "",
+		"https://127.0.0.1":         "127.0.0.1:443 ",
+		"http://127.0.0.1":          "127.0.0.1:80 ",
 		"http://10.0.0.1:80":        "",
 		"http://0.0.0.0:80":         "",
 		"http://[::]:80":            "",
@@ -34,16 +34,21 @@ func TestOnlyLoopback(t *testing.T) {
 		"127.0.0.1:80":              "",
 		"http://[::1":               "",
 	} {
-		addr, prefix, err := loopback(base)
-		if got := addr + " " + prefix; (err == nil) != (want != "") || err == nil && got != want {
-			t.Errorf("loopback(%q) = %q, %v; want %q", base, got, err, want)
+		r, err := Endpoint{URL: base}.route(false)
+		if (err == nil) != (want != "") || err == nil && r.addr+" "+r.prefix != want {
+			t.Errorf("%q: %+v, %v; want %q", base, r, err, want)
 		}
+	}
+	r, err := Endpoint{URL: "https://example.org/x"}.route(true)
+	if err != nil || r.addr != "example.org:443" || r.prefix != "/x" || r.tls.ServerName != "example.org" {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 
 // options are for a server of the test.
 func options(s *httptest.Server) Options {
-	return Options{Target: "bare", Public: s.URL, Admin: s.URL, Scenario: "bare_get", Workers: 4, Time: time.Minute, Ops: 50, Pool: 1}
+	e := Endpoint{URL: s.URL}
+	return Options{Target: "bare", Public: e, Admin: e, Scenario: "bare_get", Workers: 4, Time: time.Minute, Timeout: time.Minute, Ops: 50, Pool: 1}
 }
 
 func TestBounds(t *testing.T) {
@@ -54,14 +59,19 @@ func TestBounds(t *testing.T) {
 		"no workers":         func(o *Options) { o.Workers = 0 },
 		"too many workers":   func(o *Options) { o.Workers = MaxWorkers + 1 },
 		"no time":            func(o *Options) { o.Time = 0 },
-		"too long":           func(o *Options) { o.Time, o.Warmup = MaxSeconds*time.Second, 1 },
+		"too long":           func(o *Options) { o.Time, o.Warmup = MaxTime, 1 },
 		"a negative warm-up": func(o *Options) { o.Warmup = -1 },
 		"no operations":      func(o *Options) { o.Ops = 0 },
 		"too many":           func(o *Options) { o.Ops = MaxOps + 1 },
 		"no pool":            func(o *Options) { o.Pool = 0 },
 		"a huge pool":        func(o *Options) { o.Pool = maxPool + 1 },
-		"another machine":    func(o *Options) { o.Public = "http://192.0.2.1:80" },
-		"another admin":      func(o *Options) { o.Admin = "http://192.0.2.1:80" },
+		"another machine":    func(o *Options) { o.Public.URL = "http://192.0.2.1:80" },
+		"another admin":      func(o *Options) { o.Admin.URL = "http://192.0.2.1:80" },
+		"negative requests":  func(o *Options) { o.Requests = -1 },
+		"too fast":           func(o *Options) { o.Rate = MaxRate + 1 },
+		"a weight of none":   func(o *Options) { o.Mix = []Share{{"bare_get", 0}} },
+		"a heavy mix":        func(o *Options) { o.Mix, o.ClientID = []Share{{"bare_get", 999}, {"bare_post", 2}}, "a" },
+		"a mix of nobody":    func(o *Options) { o.Mix = []Share{{"bare_get", 1}, {"bare_post", 1}} },
 		"no such scenario":   func(o *Options) { o.Scenario = "x" },
 		"no such target":     func(o *Options) { o.Target = "x" },
 		"a flow of oidc":     func(o *Options) { o.Target, o.Scenario = "oidc", "code_flow" },
@@ -163,7 +173,11 @@ func TestAnswers(t *testing.T) {
 		}
 	}))
 	t.Cleanup(s.Close)
-	c := newConn(s.Listener.Addr().String())
+	r0, err := Endpoint{URL: s.URL}.route(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := r0.conn(time.Minute)
 	t.Cleanup(c.close)
 	for _, tt := range []struct {
 		method, path, body, want string
@@ -232,7 +246,7 @@ func TestWaitReadyGivesUp(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := WaitReady(t.Context(), "http://"+addr, "/", time.Millisecond); err == nil {
+	if err := WaitReady(t.Context(), Endpoint{URL: "http://" + addr}, "/", time.Millisecond); err == nil {
 		t.Error("nobody listens there")
 	}
 }
