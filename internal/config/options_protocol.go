@@ -289,7 +289,7 @@ var serverOptions = []option{
 	},
 	{
 		Key: "keys.rotation_interval", Default: "0s",
-		Doc: "Replace signing keys that are older. 0: only by command.", Allowed: "0s, or a duration from 1h to 87600h",
+		Doc: "Replace signing keys, and keys that clients encrypt to, that are older. 0: only by command.", Allowed: "0s, or a duration from 1h to 87600h",
 		bind: func(c *Config) any { return &c.Keys.RotateEvery }, check: zeroOr(time.Hour, 3650*day),
 	},
 	{

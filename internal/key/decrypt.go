@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -28,12 +29,15 @@ func ContentEncryptions() []string {
 	return []string{"A256GCM", "A128GCM", "A128CBC-HS256", "A256CBC-HS512"}
 }
 
-// encryptionPairs are the key pairs of a set that others encrypt to.
-var encryptionPairs = []struct {
+// pairKind is a kind of key pair that others encrypt to.
+type pairKind struct {
 	alg      string
 	generate func(bits int) (any, error)
-	is       func(material any) bool
-}{
+	is       func(material any) bool // whether it is the private half of one
+}
+
+// encryptionPairs are the kinds that a set has one of each of.
+var encryptionPairs = []pairKind{
 	{
 		"RSA-OAEP-256",
 		func(bits int) (any, error) { return rsa.GenerateKey(rand.Reader, bits) },
@@ -72,48 +76,50 @@ func (s *Service) missingPairs(ctx context.Context, set string, ks *keySet) ([]o
 	var rows []oauth.KeyRow
 	now := s.now()
 	for _, pair := range encryptionPairs {
-		if ks.hasEncryption(pair.is) {
+		if ks.encryption(pair.is) != nil {
 			continue
 		}
-		var material any
-		err := s.limit.do(ctx, func() (err error) {
-			material, err = pair.generate(DefaultRSABits)
-			return err
-		})
+		fresh, err := s.encryptionPair(ctx, set, pair, ks, now)
 		if err != nil {
 			return nil, err
 		}
-		kid := secret.UUID()
-		whole := jose.JSONWebKey{Key: material, Algorithm: pair.alg, Use: "enc", KeyID: privatePrefix + kid}
-		public := whole.Public()
-		public.KeyID = publicPrefix + kid
-		for i, k := range []jose.JSONWebKey{public, whole} {
-			p, err := checkJWK(k)
-			if err != nil {
-				return nil, err
-			}
-			// The slot depends on what the set holds, as in Ensure.
-			state := []string{"encryption", pair.alg, fmt.Sprint(i)}
-			for _, have := range ks.keys {
-				state = append(state, have.row.KID)
-			}
-			row, err := s.row(set, p, ks.after(now), now, digest(state...))
-			if err != nil {
-				return nil, err
-			}
-			rows = append(rows, row)
-		}
+		rows = append(rows, fresh...)
 	}
 	return rows, nil
 }
 
-func (ks *keySet) hasEncryption(is func(any) bool) bool {
-	for _, k := range ks.keys {
-		if k.jwk.Use == "enc" && is(k.jwk.Key) {
-			return true
-		}
+// encryptionPair makes a pair for a set as it was loaded, the public half first.
+func (s *Service) encryptionPair(ctx context.Context, set string, pair pairKind, ks *keySet, now time.Time) ([]oauth.KeyRow, error) {
+	var material any
+	err := s.limit.do(ctx, func() (err error) {
+		material, err = pair.generate(DefaultRSABits)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return false
+	kid := secret.UUID()
+	whole := jose.JSONWebKey{Key: material, Algorithm: pair.alg, Use: "enc", KeyID: privatePrefix + kid}
+	public := whole.Public()
+	public.KeyID = publicPrefix + kid
+	var rows []oauth.KeyRow
+	for i, k := range []jose.JSONWebKey{public, whole} {
+		p, err := checkJWK(k)
+		if err != nil {
+			return nil, err
+		}
+		// The slot depends on what the set holds, as in Ensure.
+		state := []string{"encryption", pair.alg, fmt.Sprint(i)}
+		for _, have := range ks.keys {
+			state = append(state, have.row.KID)
+		}
+		row, err := s.row(set, p, ks.after(now), now, digest(state...))
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
 }
 
 // IsEncrypted reports whether a text looks like a JWE in compact serialization
@@ -141,6 +147,17 @@ func (s *Service) Decrypt(ctx context.Context, set, text string) ([]byte, error)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
+	plain, err := s.open(ctx, set, kid, jwe)
+	if errors.Is(err, ErrUnknownKey) && s.mayForce() {
+		// Another node may have added the key within the staleness bound.
+		s.Watch.Forget()
+		plain, err = s.open(ctx, set, kid, jwe)
+	}
+	return plain, err
+}
+
+// open tries the keys of the set that fit.
+func (s *Service) open(ctx context.Context, set, kid string, jwe *jose.JSONWebEncryption) ([]byte, error) {
 	ks, err := s.cached(ctx, set)
 	if err != nil {
 		return nil, err

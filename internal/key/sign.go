@@ -170,6 +170,9 @@ func isNot(a, b string) int {
 }
 
 func (s *Service) publishUntil(row oauth.KeyRow) time.Time {
+	if row.Use == "enc" && !row.RetiredAt.IsZero() {
+		return row.RetiredAt // nobody is to encrypt to it any more
+	}
 	if row.RetiredAt.IsZero() || s.PublishFor <= 0 {
 		return row.VerifyUntil
 	}

@@ -20,6 +20,7 @@ import (
 	"hydra/internal/config"
 	"hydra/internal/flow"
 	"hydra/internal/key"
+	"hydra/internal/oauth"
 	"hydra/internal/secret"
 	"hydra/internal/sqlstore"
 	"hydra/internal/token"
@@ -41,6 +42,7 @@ type app struct {
 	now     func() time.Time
 	clients *client.Service
 	metrics *metrics
+	observe oauth.Observer
 
 	public, admin http.Handler
 	routes        map[string][]string // of both ports, which the description must know
@@ -78,7 +80,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 	if err := openRing(ctx, c, ring, o.Log); err != nil {
 		return nil, err
 	}
-	keys, err := openKeys(ctx, c, &key.Service{Store: store, Sealer: sealer, Watch: watch, Now: o.Now}, o.Log)
+	keys, err := openKeys(ctx, c, &key.Service{Store: store, Sealer: sealer, Watch: watch, Now: o.Now}, observe)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +112,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		return nil, err
 	}
 	flows.CallsWait = box.wake
-	a := &app{config: c, outbox: box, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, clients: clients, metrics: metrics, log: o.Log, now: o.Now}
+	a := &app{config: c, outbox: box, store: store, audit: audit, watch: watch, ring: ring, keys: keys, tokens: tokens, clients: clients, metrics: metrics, observe: observe, log: o.Log, now: o.Now}
 
 	errs := &web.Errors{ShareDebug: c.OAuth2.ExposeInternalErrors || c.Dev}
 	edge := func(port string, l config.Listener) func(http.Handler) http.Handler {

@@ -26,6 +26,7 @@ type instance struct {
 	Admin  string
 	Log    *logBuffer
 
+	server *server.Server
 	cancel context.CancelFunc
 	done   chan error
 	once   sync.Once
@@ -79,6 +80,7 @@ func startOnce(t *testing.T, change func(*server.Options), environ ...string) (*
 	if err != nil {
 		return nil, err
 	}
+	i.server = s
 	i.Public, i.Admin = s.URL("public"), s.URL("admin")
 	i.describe()
 	ctx, cancel := context.WithCancel(context.Background())

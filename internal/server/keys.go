@@ -2,11 +2,13 @@ package server
 
 import (
 	"context"
-	"log/slog"
+	"fmt"
 	"time"
 
 	"hydra/internal/config"
+	"hydra/internal/flow"
 	"hydra/internal/key"
+	"hydra/internal/oauth"
 	"hydra/internal/token"
 )
 
@@ -21,9 +23,9 @@ func signingSets(c *config.Config) map[string]string {
 }
 
 // openKeys settles how signing keys live, and makes those that are missing.
-func openKeys(ctx context.Context, c *config.Config, keys *key.Service, log *slog.Logger) (*key.Service, error) {
+func openKeys(ctx context.Context, c *config.Config, keys *key.Service, observe oauth.Observer) (*key.Service, error) {
 	keys.AnnounceFor = c.Keys.AnnounceFor
-	keys.PublishFor = max(c.Keys.PublishRetired, c.TTL.IDToken, c.TTL.AccessToken)
+	keys.PublishFor = publishFor(c)
 	keys.Algs = signingSets(c)
 	for set, alg := range keys.Algs {
 		if alg == "" {
@@ -38,14 +40,26 @@ func openKeys(ctx context.Context, c *config.Config, keys *key.Service, log *slo
 		if err != nil {
 			return nil, err
 		}
-		report(log, made)
+		report(ctx, observe, made)
 	}
 	return keys, nil
 }
 
-func report(log *slog.Logger, made []key.Rotated) {
+// publishFor is how long retired keys are kept for what was made with them.
+func publishFor(c *config.Config) time.Duration {
+	return max(c.Keys.PublishRetired, c.TTL.IDToken, c.TTL.AccessToken)
+}
+
+// report tells of keys that nobody asked for at the moment: by the schedule, or
+// because the configuration wants another algorithm.
+func report(ctx context.Context, observe oauth.Observer, made []key.Rotated) {
 	for _, k := range made {
-		log.Info("A signing key is announced.", "set", k.Set, "kid", k.KID, "alg", k.Alg, "signs_from", k.ActiveFrom)
+		detail := fmt.Sprintf("key_set:%s key:%s alg:%s", k.Set, k.KID, k.Alg)
+		if k.Set == flow.RequestObjectSet {
+			observe.Observe(ctx, oauth.Event{Name: "encryption_key_rotated", Detail: detail + "; clients encrypt to it from now on."})
+			continue
+		}
+		observe.Observe(ctx, oauth.Event{Name: "signing_key_rotated", Detail: detail + "; it signs from " + k.ActiveFrom.Format(time.RFC3339) + " on."})
 	}
 }
 
@@ -61,14 +75,16 @@ func rotationCheck(rotateEvery time.Duration) time.Duration {
 	return min(rotateEvery, time.Hour) // 0: never
 }
 
-// rotateKeys replaces signing keys that are older than the option says.
+// rotateKeys replaces keys that are older than the option says.
 func (a *app) rotateKeys(ctx context.Context) error {
 	for set := range signingSets(a.config) {
 		made, err := a.keys.RotateOlder(ctx, set, a.config.Keys.RotateEvery)
-		report(a.log, made)
+		report(ctx, a.observe, made)
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	made, err := a.keys.RotateEncryptionOlder(ctx, flow.RequestObjectSet, a.config.Keys.RotateEvery)
+	report(ctx, a.observe, made)
+	return err
 }

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,8 +102,8 @@ func TestAttackRotateUnderLoad(t *testing.T) {
 		var rotating sync.WaitGroup
 		if minute == 60 {
 			rotating.Go(func() { // while it goes on, too
-				if n := w.rotate(t); n != 4 {
-					t.Errorf("%d keys were made, want one for each set and algorithm", n)
+				if n := w.rotate(t); n != 6 {
+					t.Errorf("%d keys were made, want one for each set and algorithm, and two that clients encrypt to", n)
 				}
 			})
 		}
@@ -190,4 +193,140 @@ func TestAttackStolenSigningKey(t *testing.T) {
 		t.Error("the server does not sign on with another key")
 	}
 	w.verified(t, stolen, again["id_token"], "RS256")
+}
+
+// The schedule rotates: what a key has signed verifies all the way, what was
+// encrypted to one opens, and the audit log tells of each key.
+func TestScheduledRotation(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "audit.json")
+	w := persistentWorld(t, "KEYS_ROTATION_INTERVAL=720h", "LOG_AUDIT="+file, "OAUTH2_ACCESS_TOKEN_STRATEGY=jwt")
+	j := w.jar(t, nil)
+	sign := func() m {
+		t.Helper()
+		return w.exchange(t, j.party, w.browser().visit(t, j.party, m{"subject": "u"}, nil, "scope", "openid"))
+	}
+	rotate := func() (kids []string) {
+		t.Helper()
+		if err := w.server.Job(t.Context(), "key-rotation"); err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range w.published(t) {
+			kids = append(kids, k.KeyID)
+		}
+		return kids
+	}
+	first, old := sign(), w.published(t)
+	w.clock.Advance(720*time.Hour - time.Second)
+	if kids := rotate(); len(kids) != len(old) {
+		t.Errorf("a second before its time the schedule made of %d keys %q", len(old), kids)
+	}
+	w.clock.Advance(time.Second)
+	kids := rotate()
+	if len(kids) != len(old)+2 { // signers are announced beside the old ones, the others replaced
+		t.Errorf("the schedule published %q", kids)
+	}
+	if again := rotate(); len(again) != len(kids) {
+		t.Errorf("and again: %q", again)
+	}
+	for _, k := range old {
+		if k.Use == "enc" {
+			if slices.Contains(kids, k.KeyID) {
+				t.Errorf("%s is still published", k.KeyID)
+			}
+			object := encrypt(t, k, j.sign(t, m{"alg": "RS256", "kid": "r"}, j.claims(nil)))
+			j.send(t, w.browser(), "request", object).challenge(t)
+		}
+	}
+	relying := &hourCache{w: w, at: w.clock.Now().Add(-time.Hour)}
+	second := sign()
+	w.clock.Advance(w.Config.Keys.AnnounceFor)
+	third := sign()
+	kid := func(jwt any) string { return relying.verify(t, jwt) }
+	if a, b, c := kid(first["id_token"]), kid(second["id_token"]), kid(third["id_token"]); a != b || b == c {
+		t.Errorf("signed by %s, while announced by %s, and after by %s", a, b, c)
+	}
+
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"signing_key_rotated": 2, "encryption_key_rotated": 2} {
+		if n := strings.Count(string(text), `"event":"`+name+`"`); n != want {
+			t.Errorf("the audit log tells %d times of %s, want %d:\n%s", n, name, want, text)
+		}
+	}
+}
+
+// published is what the key set holds.
+func (w *world) published(t *testing.T) []jose.JSONWebKey {
+	t.Helper()
+	var set jose.JSONWebKeySet
+	get(t, w.Public+"/.well-known/jwks.json").json(t, 200, &set)
+	return set.Keys
+}
+
+// encrypt makes a JWE of a request object.
+func encrypt(t *testing.T, to jose.JSONWebKey, text string) string {
+	t.Helper()
+	opts := new(jose.EncrypterOptions).WithContentType("JWT")
+	e, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.KeyAlgorithm(to.Algorithm), Key: to.Key, KeyID: to.KeyID}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwe, err := e.Encrypt([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := jwe.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// A token that a client revokes leaves a line with the id of its Grant, one
+// that is unknown or somebody else's does not.
+func TestRevocationIsAudited(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "audit.json")
+	w := newWorld(t, "LOG_AUDIT="+file)
+	c, other := w.client(t, nil), w.client(t, nil)
+	tokens := w.exchange(t, c, w.browser().visit(t, c, m{"subject": "u"}, nil, "scope", "openid offline a"))
+	grant := fmt.Sprint(w.consents(t, "u")[0]["consent_request_id"])
+	machine := w.token(t, c, "grant_type", "client_credentials", "scope", "a").object(t, 200)
+	revoke := func(by *party, token any) {
+		t.Helper()
+		form := url.Values{"token": {fmt.Sprint(token)}}.Encode()
+		if r := do(t, client, "POST", w.Public+"/oauth2/revoke", form, formType, basic(by.ID, by.Secret), proxied); r.Status != 200 {
+			t.Errorf("revoke: %d %s", r.Status, r.Body)
+		}
+	}
+	revoke(other, tokens["access_token"])
+	revoke(c, "unknown")
+	revoke(c, tokens["refresh_token"])
+	revoke(c, tokens["refresh_token"])
+	revoke(c, machine["access_token"])
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var grants []string
+	for line := range strings.Lines(string(text)) {
+		var l struct {
+			Event, Grant string
+			ClientID     string `json:"client_id"`
+		}
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		if l.Event == "token_revoked" {
+			if grants = append(grants, l.Grant); l.ClientID != c.ID {
+				t.Errorf("revoked by %s", l.ClientID)
+			}
+		}
+	}
+	if !slices.Equal(grants, []string{grant, ""}) {
+		t.Errorf("the audit log tells of the Grants %q, want %q once and a token without one", grants, grant)
+	}
 }

@@ -46,7 +46,11 @@ func (s *Service) revoke(ctx context.Context, c *oauth.Client, value oauth.Secre
 	}
 	// An older refresh token ends the Grant, too: a client that lost a
 	// response means what it has when it signs its user out.
-	return s.Store.EndGrant(context.WithoutCancel(ctx), st.row.ID, oauth.EndedByClient, now)
+	if err := s.Store.EndGrant(context.WithoutCancel(ctx), st.row.ID, oauth.EndedByClient, now); err != nil {
+		return err
+	}
+	s.event(ctx, "token_revoked", c, st.row.ID, "A client revoked a token; the tokens of its Grant were ended.")
+	return nil
 }
 
 // clockSpread is how much longer than the token its entry in the list stays: a
@@ -66,6 +70,9 @@ func (s *Service) revokeMachine(ctx context.Context, c *oauth.Client, t *claim) 
 	}
 	ctx = context.WithoutCancel(ctx)
 	err := s.Store.RevokeToken(ctx, t.token, c.UID, t.expires.Add(clockSpread), limit)
+	if err == nil {
+		s.event(ctx, "token_revoked", c, oauth.ID{}, "A client revoked an access token of its own.")
+	}
 	if !errors.Is(err, oauth.ErrGone) {
 		return err
 	}
