@@ -78,7 +78,7 @@ var floors = map[string]floor{
 		modules: []string{"github.com/prometheus/client_golang/prometheus"},
 		std:     []string{"math/rand/v2"}, // jitter
 	},
-	"cmd/hydra": {level: 7, imports: []string{"internal/server", "internal/config", "internal/oauth", "internal/remote", "internal/show"}, modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
+	"cmd/hydra": {level: 7, imports: []string{"internal/server", "internal/config", "internal/oauth", "internal/loadtest", "internal/remote", "internal/show"}, modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 }
 
 // forbiddenToCore lists what the floors 0 to 4 do without; a name stands for

@@ -291,6 +291,7 @@ type progress struct {
 	now         func() time.Time
 	began, drew time.Time
 	total       int
+	unit        string // of what is counted, with a blank before it
 }
 
 func newProgress(cmd *cobra.Command, total int) *progress {
@@ -312,7 +313,7 @@ func (p *progress) step(done int) {
 	p.drew = now
 	const width = 40
 	filled := width * done / p.total
-	fmt.Fprintf(p.to, "\r[%s%s] %d of %d", strings.Repeat("#", filled), strings.Repeat(".", width-filled), done, p.total)
+	fmt.Fprintf(p.to, "\r[%s%s] %d of %d%s", strings.Repeat("#", filled), strings.Repeat(".", width-filled), done, p.total, p.unit)
 }
 
 // end takes the bar away.

@@ -83,6 +83,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.AddCommand(secretsCommand(), keysCommand(), backupCommand(), restoredCommand())
 	root.AddCommand(janitorCommand(), serveCommand(), migrateCommand(), configCommand(), versionCommand(), adminTokenCommand())
+	root.AddCommand(benchCommand())
 	addEarlier(root)
 	root.AddCommand(docsCommand(), completionCommand())
 	for _, c := range root.Commands() {

@@ -38,9 +38,17 @@ type Options struct {
 // Client calls one port of a server.
 type Client struct {
 	Endpoint string // without a slash at its end
+	Socket   string // the Unix socket to which it connects instead, if any
 	header   http.Header
 	http     *http.Client
+	tls      *tls.Config
 }
+
+// TLS is how the client speaks TLS, for somebody else who calls the same port.
+func (c *Client) TLS() *tls.Config { return c.tls.Clone() }
+
+// Header is what the client adds to each request; it may hold an access token.
+func (c *Client) Header() http.Header { return c.header.Clone() }
 
 // New checks the options. It connects to nobody.
 func New(o Options) (*Client, error) {
@@ -51,7 +59,9 @@ func New(o Options) (*Client, error) {
 		ForceAttemptHTTP2:   true,
 	}
 	endpoint := strings.TrimRight(o.Endpoint, "/")
-	if socket, ok := strings.CutPrefix(endpoint, "unix:"); ok {
+	var socket string
+	if path, ok := strings.CutPrefix(endpoint, "unix:"); ok {
+		socket = path
 		transport.Proxy = nil
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
@@ -73,7 +83,7 @@ func New(o Options) (*Client, error) {
 		header.Set("Authorization", "Bearer "+string(o.AccessToken))
 	}
 	return &Client{
-		Endpoint: endpoint, header: header,
+		Endpoint: endpoint, Socket: socket, header: header, tls: transport.TLSClientConfig,
 		http: &http.Client{
 			Transport: transport, Timeout: o.Timeout,
 			// Tokens and secrets go to the address that was given and nowhere else.
