@@ -215,6 +215,8 @@ type WebFinger struct {
 	SupportedACRValues []string
 
 	SupportedScopes []string
+
+	StandardOnly bool // no members for Hydra's own clients
 }
 
 // Flow holds options of the front channel.

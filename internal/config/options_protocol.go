@@ -258,6 +258,11 @@ var discoveryOptions = []option{
 		Key: "webfinger.oidc_discovery.supported_acr_values",
 		Doc: "What discovery lists as `acr_values_supported`: the contexts that the login app knows.", bind: func(c *Config) any { return &c.WebFinger.SupportedACRValues },
 	},
+	{
+		Key: "webfinger.oidc_discovery.standard_only", Env: []string{"OIDC_DISCOVERY_STANDARD_ONLY"}, Default: "false",
+		Doc:  "Leave `id_token_signed_response_alg` and `userinfo_signed_response_alg` out of discovery. No standard has them, but Hydra's own Go client of v2 refuses a document without them.",
+		bind: func(c *Config) any { return &c.WebFinger.StandardOnly },
+	},
 }
 
 func announced(name, rc, member string, at func(*Config) *string) option {

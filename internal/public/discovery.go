@@ -55,8 +55,8 @@ type metadata struct {
 
 	// Which algorithm signs at the moment. No standard has these two, but v2's
 	// own Go client refuses a document without them.
-	IDTokenSignedAlg  []string `json:"id_token_signed_response_alg"`
-	UserinfoSignedAlg []string `json:"userinfo_signed_response_alg"`
+	IDTokenSignedAlg  []string `json:"id_token_signed_response_alg,omitempty"`
+	UserinfoSignedAlg []string `json:"userinfo_signed_response_alg,omitempty"`
 
 	sessionMetadata
 }
@@ -141,10 +141,18 @@ func (o *Options) metadata(alg string) metadata {
 		ACRValues:                 o.ACRValues,
 		CodeChallengeMethods:      []string{"S256"},
 		ResponseIss:               true,
-		IDTokenSignedAlg:          []string{alg},
-		UserinfoSignedAlg:         []string{alg},
+		IDTokenSignedAlg:          o.signsNow(alg),
+		UserinfoSignedAlg:         o.signsNow(alg),
 		sessionMetadata:           o.sessions(),
 	}
+}
+
+// signsNow is what the two members of Hydra's own say.
+func (o *Options) signsNow(alg string) []string {
+	if o.StandardDiscovery {
+		return nil
+	}
+	return []string{alg}
 }
 
 // idTokenAlgs are those that a client may register, whatever the server signs

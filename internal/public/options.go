@@ -41,6 +41,9 @@ type Options struct {
 
 	UnsignedIDTokens bool // clients may ask for the algorithm none
 
+	// StandardDiscovery leaves out of discovery what no standard has.
+	StandardDiscovery bool
+
 	CORS web.CORS
 	// Register serves dynamic registration.
 	Register bool

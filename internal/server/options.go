@@ -183,8 +183,9 @@ func publicOptions(c *config.Config) public.Options {
 		JWKSSets: sets, EncryptionSet: flow.RequestObjectSet,
 		SignedRequestsOnly: !c.OIDC.UnsignedRequestObjects,
 		JWKSMaxAge:         jwksMaxAge(c.Keys.AnnounceFor), UnsignedIDTokens: c.OIDC.UnsignedIDTokens,
-		CORS:     cors(c.Serve.Public.CORS),
-		Register: c.Registration.Enabled,
+		StandardDiscovery: c.WebFinger.StandardOnly,
+		CORS:              cors(c.Serve.Public.CORS),
+		Register:          c.Registration.Enabled,
 	}
 }
 

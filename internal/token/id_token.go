@@ -39,7 +39,9 @@ func (s *Service) idToken(ctx context.Context, p payout, access oauth.Secret) (o
 	claims["jti"] = secret.UUID()
 	claims["iat"] = issued
 	claims["exp"] = issued + int64(p.life.id/time.Second)
-	claims["rat"] = p.row.RequestedAt.Unix()
+	if s.Options.placement(p.client) != PlacementStandard {
+		claims["rat"] = p.row.RequestedAt.Unix() // the original's own; nobody asked for it
+	}
 	signer.hashInto(claims, "at_hash", access)
 	signer.hashInto(claims, "c_hash", p.code)
 	if p.data.AuthTime != 0 {
