@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -94,6 +95,9 @@ func (n *node) begin() error {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + n.home, "CLOCK_OFFSET=" + n.offset.String(),
 		"PUBLIC_HOST=unix:" + n.home + "/" + l.public, "ADMIN_HOST=unix:" + n.home + "/" + l.admin,
 	}, n.fleet.environ...)
+	if i := slices.Index(n.fleet.nodes, n); i >= 0 && n.fleet.database.dsns != nil {
+		cmd.Env = append(cmd.Env, "DSN="+n.fleet.database.dsns[i])
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -25,10 +25,13 @@ import (
 type database struct {
 	name string
 	dsn  string
+	dsns []string // of each node, where they differ
 	db   *sql.DB
 	// disturb lets the database, or a part of it, fail and come back.
+	few     int // flows, unless NODES_FLOWS says how many
 	disturb func() error
-	written string // asks how many bytes the database has written to its log
+	repair  func() error // afterwards, while all serve
+	written string       // asks how many bytes the database has written to its log
 }
 
 // fleet is three nodes on one database behind a proxy.
@@ -43,6 +46,7 @@ type fleet struct {
 	ledger        ledger
 	sockets       sync.Map // of hosts
 	disturbed     atomic.Bool
+	rotations     atomic.Int64 // of signing keys
 
 	mu      sync.Mutex
 	faults  []string
@@ -116,9 +120,9 @@ func newFleet(t *testing.T, d *database) *fleet {
 }
 
 // flows is how many a test makes; few unless NODES_FLOWS asks for more.
-func flows(t *testing.T) int {
+func flows(t *testing.T, few int) int {
 	t.Helper()
-	n, err := strconv.Atoi(cmp.Or(os.Getenv("NODES_FLOWS"), "150"))
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("NODES_FLOWS"), strconv.Itoa(few)))
 	if err != nil || n < 1 {
 		t.Fatalf("NODES_FLOWS is %q", os.Getenv("NODES_FLOWS"))
 	}
@@ -134,11 +138,23 @@ func TestNodes(t *testing.T) {
 			own := e.Own(t)
 			dsn := own.DSN(t, "max_conns=8")
 			testNodes(t, &database{
-				name: e.Name, dsn: dsn, db: own.DB(t, dsn), written: written[e.Name],
+				name: e.Name, dsn: dsn, db: own.DB(t, dsn), written: written[e.Name], few: 150,
 				disturb: func() error { own.Crash(); return own.Recover() },
 			})
 		})
 	}
+}
+
+// A standby takes the place of its primary while nodes work: what was
+// acknowledged, it knows.
+func TestNodesOnStandby(t *testing.T) {
+	t.Parallel()
+	both := storetest.StartStandby(t)
+	dsn := both.DSN(t, "max_conns=8&connect_timeout=10")
+	testNodes(t, &database{
+		name: "PostgreSQL with a standby", dsn: dsn, db: both.DB(t, dsn), written: written["PostgreSQL"], few: 60,
+		disturb: both.Promote, repair: both.Follow,
+	})
 }
 
 var written = map[string]string{
@@ -155,7 +171,7 @@ func testNodes(t *testing.T, d *database) {
 			t.Fatal(err)
 		}
 	}
-	total := flows(t)
+	total := flows(t, d.few)
 	f := newFleet(t, d)
 	defer func() {
 		if t.Failed() {
@@ -247,8 +263,15 @@ func (f *fleet) fail() {
 	f.mu.Lock()
 	f.outages[len(f.outages)-1].to = time.Now()
 	f.mu.Unlock()
-	f.log.add("the database is back")
 	f.ledger.count("milliseconds without the database", time.Since(began).Milliseconds())
+	f.log.add("the database is back")
+	if f.database.repair == nil {
+		return
+	}
+	if err := f.database.repair(); err != nil {
+		f.fault("the database is not repaired: %v", err)
+	}
+	f.log.add("the database is repaired")
 }
 
 // measure counts what sign-ins, and then refreshes, let the database write when

@@ -42,6 +42,7 @@ type Engine struct {
 	port    int
 	dir     string
 	process *process
+	prepare func() error // makes the data
 	begin   func() error // starts the process over the data that there is
 
 	mu    sync.Mutex
@@ -267,21 +268,27 @@ func (e *Engine) launch() (err error) {
 	if err != nil {
 		return err
 	}
-	args := e.setUp(bin, e.dir)
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Dir, cmd.SysProcAttr, cmd.Env = e.dir, attr, append(os.Environ(), "TMPDIR="+e.dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", args[0], err, out)
+	command := func(args []string) *exec.Cmd {
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Dir, cmd.SysProcAttr, cmd.Env = e.dir, attr, append(os.Environ(), "TMPDIR="+e.dir)
+		return cmd
+	}
+	e.prepare = func() error {
+		cmd := command(e.setUp(bin, e.dir))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", cmd.Path, err, out)
+		}
+		return nil
+	}
+	if err := e.prepare(); err != nil {
+		return err
 	}
 	for range 3 { // somebody else may take the port meanwhile
 		if e.port, err = e.pick(); err != nil {
 			return err
 		}
 		e.begin = func() (err error) {
-			args := e.run(bin, e.dir, e.port)
-			cmd := exec.Command(args[0], args[1:]...)
-			cmd.Dir, cmd.SysProcAttr, cmd.Env = e.dir, attr, append(os.Environ(), "TMPDIR="+e.dir)
-			if e.process, err = begin(cmd); err != nil {
+			if e.process, err = begin(command(e.run(bin, e.dir, e.port))); err != nil {
 				return err
 			}
 			return e.ready()

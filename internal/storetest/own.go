@@ -14,6 +14,13 @@ import (
 // the machine: the disk is not flushed. It ends with the test.
 func (e *Engine) Own(t testing.TB) *Engine {
 	t.Helper()
+	own := e.own(t)
+	own.start(t)
+	return own
+}
+
+// own is Own before the start.
+func (e *Engine) own(t testing.TB) *Engine {
 	own := postgreSQL()
 	if e == MariaDB {
 		own = mariaDB()
@@ -31,7 +38,6 @@ func (e *Engine) Own(t testing.TB) *Engine {
 			t.Error(err)
 		}
 	})
-	own.start(t)
 	return own
 }
 
