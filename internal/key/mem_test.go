@@ -253,7 +253,7 @@ func (c *clock) add(d time.Duration) {
 const systemSecret = "the system secret of the tests"
 
 // newRing returns a ring of one node. Its watch asks the store each time.
-func newRing(t *testing.T, m *memStore, c *clock, secrets ...string) *Ring {
+func newRing(t testing.TB, m *memStore, c *clock, secrets ...string) *Ring {
 	t.Helper()
 	if len(secrets) == 0 {
 		secrets = []string{systemSecret}
@@ -267,7 +267,7 @@ func newRing(t *testing.T, m *memStore, c *clock, secrets ...string) *Ring {
 	return &Ring{Store: m, System: system, Sealer: s, Watch: &Watch{Store: m, Now: c.Now}, Now: c.Now}
 }
 
-func mustStart(t *testing.T, r *Ring) *Ring {
+func mustStart(t testing.TB, r *Ring) *Ring {
 	t.Helper()
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatalf("Start() = %v", err)
@@ -276,7 +276,7 @@ func mustStart(t *testing.T, r *Ring) *Ring {
 }
 
 // newService returns a key service with an empty store.
-func newService(t *testing.T) (*Service, *memStore, *clock) {
+func newService(t testing.TB) (*Service, *memStore, *clock) {
 	t.Helper()
 	m, c := &memStore{}, newClock()
 	r := mustStart(t, newRing(t, m, c))
