@@ -126,7 +126,7 @@ func (s *Service) situation(c *carried, client *oauth.Client, req *oauth.Request
 	return situation{
 		request: *req, public: client.IsPublic(),
 		loggedIn: true, loginUnmet: unmetACR(req, c.Login),
-		loginMatch: s.matchesHint(client, &c.Flow) && isWanted(req.Claims.Subjects(), s.names(client, c.Login)...),
+		loginMatch: s.matchesHint(client, &c.Flow) && isWanted(req.Claims.Subjects(), s.told(client, c.Login)...),
 		covered:    !c.Login.Parent.IsZero(),
 	}
 }

@@ -43,7 +43,7 @@ func (s *Service) Start(ctx context.Context, params url.Values, rawQuery string,
 		return s.refuse(&r.req, fault), nil
 	}
 	if wanted := r.req.Claims.Subjects(); len(wanted) > 0 {
-		match := f.Had != nil && isWanted(wanted, s.names(client, &oauth.Login{Subject: f.Had.Subject})...)
+		match := f.Had != nil && isWanted(wanted, s.told(client, &oauth.Login{Subject: f.Had.Subject})...)
 		now.hintMatch = match && (!now.hinted || now.hintMatch)
 		now.hinted = true
 	}

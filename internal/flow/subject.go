@@ -28,8 +28,21 @@ func (s *Service) identifier(client *oauth.Client, l *oauth.Login) (string, erro
 	return oauth.PairwiseSubject(sector, l.Subject, s.Options.PairwiseSalt), nil
 }
 
-// names are what an id_token_hint or the parameter claims may call the user of
-// a login. A pairwise sub cannot be turned back into a subject; the candidate's
+// told are the values of sub that the parameter claims may ask for: what the
+// client learns of a login. The subject itself is not among them for a pairwise
+// client, which could else find out by guessing who its users are.
+func (s *Service) told(client *oauth.Client, l *oauth.Login) []string {
+	id, err := s.identifier(client, l)
+	switch {
+	case err != nil:
+		return nil
+	case id == "":
+		return []string{l.Subject}
+	}
+	return []string{id}
+}
+
+// names are what an id_token_hint may call the user of a login. A pairwise sub cannot be turned back into a subject; the candidate's
 // own is made and compared instead.
 func (s *Service) names(client *oauth.Client, l *oauth.Login) []string {
 	names := []string{l.Subject, l.ForcedID}

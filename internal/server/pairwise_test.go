@@ -99,6 +99,26 @@ func TestPairwiseHints(t *testing.T) {
 	again.open(t, w.authURL(c, silent(forced)...)).challenge(t)
 }
 
+// Attack: guess by the parameter claims who a user is. A client that knows its
+// users by pairwise names hears the same of a right guess and of a wrong one.
+func TestAttackPairwiseSubjectsAreNotGuessed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, enablePair, withSalt)
+	c := w.client(t, m{"subject_type": "pairwise"})
+	b := w.browser()
+	code := b.visit(t, c, m{"subject": "alice", "remember": true}, m{"grant_scope": []string{"openid", "a"}, "remember": true}, "scope", "openid a")
+	told := payload(t, w.exchange(t, c, code)["id_token"])["sub"].(string)
+	guess := func(sub, prompt string) reply {
+		return b.open(t, w.authURL(c, "scope", "openid a", "prompt", prompt, "claims", `{"id_token":{"sub":{"values":["`+sub+`"]}}}`))
+	}
+	guess(told, "none").challenge(t)
+	for _, sub := range []string{"alice", "bob"} {
+		guess(sub, "none").refused(t, "login_required")
+		challenge := guess(sub, "login").challenge(t)
+		b.open(t, w.acceptLogin(t, challenge, m{"subject": "alice"})).refused(t, "login_required")
+	}
+}
+
 // What would give a client no subject, or the real one, is refused: at the
 // start, at registration, or at the login.
 func TestPairwiseRefusals(t *testing.T) {
