@@ -60,6 +60,9 @@ var floors = map[string]floor{
 	"internal/sqlstore":  {level: 1, imports: []string{"internal/oauth"}, modules: []string{"github.com/pressly/goose/v3", "modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/go-sql-driver/mysql"}, std: []string{"database/sql", "math/rand/v2"}}, // jitter, and ids of attempts
 	"internal/storetest": {level: 2, imports: []string{"internal/oauth", "internal/sqlstore"}, modules: []string{"github.com/google/go-cmp/cmp"}, std: []string{"testing", "database/sql"}},                                                                   // a test suite, with a driver that fails on demand and real servers
 
+	"internal/oryimport":         {level: 3, imports: []string{"internal/oauth", "internal/secret", "internal/sqlstore"}},
+	"internal/oryimport/orytest": {level: 3, imports: []string{"internal/storetest"}, std: []string{"testing", "database/sql"}}, // databases for tests
+
 	// What the commands need that are clients of a running server.
 	"internal/openapi":  {level: 1, modules: []string{"github.com/goccy/go-yaml"}, std: []string{"embed"}}, // the parts of the description
 	"internal/show":     {level: 1, modules: []string{"github.com/goccy/go-yaml"}},
@@ -74,7 +77,7 @@ var floors = map[string]floor{
 
 	"internal/server": {
 		level:   6,
-		imports: append(slices.Clone(handlers), "internal/config", "internal/sqlstore", "internal/public", "internal/admin", "internal/ui", "internal/openapi"),
+		imports: append(slices.Clone(handlers), "internal/config", "internal/sqlstore", "internal/oryimport", "internal/public", "internal/admin", "internal/ui", "internal/openapi"),
 		modules: []string{"github.com/prometheus/client_golang/prometheus"},
 		std:     []string{"math/rand/v2"}, // jitter
 	},

@@ -39,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"mode":      mode,
 			"terminate": terminate,
 			"exitcode":  exitCode,
+			"orydb":     oryDatabase(t),
 		},
 	})
 }

@@ -19,7 +19,7 @@ func verbs() []*cobra.Command {
 		list,
 		verb("update", "Change clients.", updateClientCommand()),
 		verb("delete", "Delete clients, keys, tokens and trusted issuers.", deleteClientCommand(), deleteKeysCommand(), deleteAccessTokensCommand(), deleteTrustCommand(), deleteInitialCommand()),
-		verb("import", "Put clients and keys from files into the server.", importClientsCommand(), importKeysCommand()),
+		verb("import", "Put clients and keys from files into the server, or take over another one.", importClientsCommand(), importKeysCommand(), importORYCommand()),
 		verb("introspect", "Look at tokens.", introspectCommand()),
 		verb("revoke", "End tokens.", revokeCommand()),
 		verb("perform", "Get tokens, as an application would.", signInCommand(), clientCredentialsCommand(), deviceCommand()),

@@ -16,11 +16,12 @@ const (
 	SealedDevices  SealedTable = "devices"
 	SealedSecrets  SealedTable = "client_secret_copies"
 	SealedOutbox   SealedTable = "outbox"
+	SealedImports  SealedTable = "imported_secrets"
 )
 
 // SealedTables returns all of them.
 func SealedTables() []SealedTable {
-	return []SealedTable{SealedSettings, SealedKeys, SealedGrants, SealedSessions, SealedRequests, SealedDevices, SealedSecrets, SealedOutbox}
+	return []SealedTable{SealedSettings, SealedKeys, SealedGrants, SealedSessions, SealedRequests, SealedDevices, SealedSecrets, SealedOutbox, SealedImports}
 }
 
 // SealedRow is a row with its sealed columns.

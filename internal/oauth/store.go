@@ -29,6 +29,7 @@ type Store interface {
 	RevokedTokens
 	TrustedIssuers
 	Registrations
+	Imports
 	Versions
 	Leases
 	Settings
@@ -349,14 +350,15 @@ type Expiring string
 
 // The groups that Purge knows.
 const (
-	ExpiredGrants        Expiring = "grants"
-	ExpiredSessions      Expiring = "sessions"
-	ExpiredRequests      Expiring = "requests"
-	ExpiredDevices       Expiring = "devices"
-	ExpiredReplays       Expiring = "replays"
-	ExpiredRevokedTokens Expiring = "revoked_tokens"
-	ExpiredLogoutCalls   Expiring = "outbox"
-	ExpiredGuesses       Expiring = "guesses"
+	ExpiredGrants         Expiring = "grants"
+	ExpiredSessions       Expiring = "sessions"
+	ExpiredRequests       Expiring = "requests"
+	ExpiredDevices        Expiring = "devices"
+	ExpiredReplays        Expiring = "replays"
+	ExpiredRevokedTokens  Expiring = "revoked_tokens"
+	ExpiredLogoutCalls    Expiring = "outbox"
+	ExpiredGuesses        Expiring = "guesses"
+	ExpiredImportedTokens Expiring = "imported_tokens"
 	// Those have no buckets; they count as the first one's.
 	ExpiredTrustedIssuers      Expiring = "trusted_issuers"
 	ExpiredInitialAccessTokens Expiring = "initial_access_tokens"

@@ -90,6 +90,11 @@ func VerifyHash(hash, secret string) (ok, outdated bool) {
 	return ok, ok && Outdated(hash, DefaultIterations)
 }
 
+func bcryptCost(hash string) (int, bool) {
+	cost, err := bcrypt.Cost([]byte(hash))
+	return cost, err == nil && strings.HasPrefix(hash, "$2")
+}
+
 // IsSlow reports whether verifying the hash is meant to take long, so that a
 // server must limit how often it does it.
 func IsSlow(hash string) bool { return !strings.HasPrefix(hash, "$sha256$") }

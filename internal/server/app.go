@@ -101,6 +101,10 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		Store: store, Clients: clients, Keys: keys, RemoteKeys: remote, Sealer: sealer, Now: o.Now, Observe: observe,
 		Options: tokenOptions(c),
 	}
+	tokens.Imports = &token.Imports{Store: store, Sealer: sealer, Watch: watch, Now: o.Now}
+	if _, err := tokens.Imports.Load(ctx); err != nil {
+		return nil, err
+	}
 	tokens.BeforeSpend = beforeSpend(c, &tokens.Options, fetcher.Roots, metrics)
 	flows := &flow.Service{
 		Store: store, Clients: clients, Tokens: tokens, Sealer: sealer, Now: o.Now, Observe: observe,

@@ -27,6 +27,7 @@ var small = map[string]string{
 	"seal_keys":        "a few keys for each kind; the ring reads all of them",
 	"goose_db_version": "one row for each migration",
 	"sqlite_master":    "one row for each table and index",
+	"imported_secrets": "one row for each system secret of a server that was imported",
 }
 
 // sources returns the package's files without its tests.

@@ -64,6 +64,11 @@ const (
 	purgeGuesses = `DELETE FROM guesses WHERE id IN (SELECT id FROM (SELECT v.id FROM guesses v
 		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
 
+	keepImported = `UPDATE imported_tokens SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM imported_tokens v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
+	purgeImported = `DELETE FROM imported_tokens WHERE id IN (SELECT id FROM (SELECT v.id FROM imported_tokens v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
+
 	// These have neither buckets nor appointments: there are few.
 	purgeTrusted = `DELETE FROM trusted_issuers WHERE id IN (SELECT id FROM (SELECT t.id FROM trusted_issuers t
 		WHERE t.expires_at <= ? ORDER BY t.expires_at LIMIT ?) x) AND expires_at <= ?`
@@ -77,14 +82,15 @@ var purges = map[oauth.Expiring]struct {
 	keep, purge string
 	times       int
 }{
-	oauth.ExpiredGrants:        {keepGrants, purgeGrants, 4},
-	oauth.ExpiredSessions:      {keepSessions, purgeSessions, 1},
-	oauth.ExpiredRequests:      {keepRequests, purgeRequests, 1},
-	oauth.ExpiredDevices:       {keepDevices, purgeDevices, 1},
-	oauth.ExpiredReplays:       {keepReplays, purgeReplays, 1},
-	oauth.ExpiredRevokedTokens: {keepRevokedTokens, purgeRevokedTokens, 1},
-	oauth.ExpiredLogoutCalls:   {keepOutbox, purgeOutbox, 1},
-	oauth.ExpiredGuesses:       {keepGuesses, purgeGuesses, 1},
+	oauth.ExpiredGrants:         {keepGrants, purgeGrants, 4},
+	oauth.ExpiredSessions:       {keepSessions, purgeSessions, 1},
+	oauth.ExpiredRequests:       {keepRequests, purgeRequests, 1},
+	oauth.ExpiredDevices:        {keepDevices, purgeDevices, 1},
+	oauth.ExpiredReplays:        {keepReplays, purgeReplays, 1},
+	oauth.ExpiredRevokedTokens:  {keepRevokedTokens, purgeRevokedTokens, 1},
+	oauth.ExpiredLogoutCalls:    {keepOutbox, purgeOutbox, 1},
+	oauth.ExpiredGuesses:        {keepGuesses, purgeGuesses, 1},
+	oauth.ExpiredImportedTokens: {keepImported, purgeImported, 1},
 }
 
 // Purge looks at up to limit rows of a bucket whose appointment has come

@@ -13,6 +13,7 @@ const (
 	sealedGrants   = `SELECT id, data, hook_data FROM grants WHERE id > ? ORDER BY id LIMIT ?`
 	sealedSessions = `SELECT id, data FROM sessions WHERE id > ? ORDER BY id LIMIT ?`
 	sealedRequests = `SELECT id, data FROM requests WHERE id > ? ORDER BY id LIMIT ?`
+	sealedImports  = `SELECT id, data FROM imported_secrets WHERE id > ? ORDER BY id LIMIT ?`
 	sealedDevices  = `SELECT id, data FROM devices WHERE id > ? ORDER BY id LIMIT ?`
 	sealedOutbox   = `SELECT id, data FROM outbox WHERE id > ? ORDER BY id LIMIT ?`
 	sealedKeys     = `
@@ -29,6 +30,7 @@ const (
 	resealRequest  = `UPDATE requests SET data = ? WHERE id = ? AND data = ?`
 	resealDevice   = `UPDATE devices SET data = ? WHERE id = ? AND data = ?`
 	resealCall     = `UPDATE outbox SET data = ? WHERE id = ? AND data = ?`
+	resealImport   = `UPDATE imported_secrets SET data = ? WHERE id = ? AND data = ?`
 	resealKey      = `UPDATE json_web_keys SET data = ? WHERE set_key = ? AND kid_key = ? AND data = ?`
 	resealSecret   = `UPDATE client_secret_copies SET sealed = ? WHERE client_uid = ? AND id = ? AND sealed = ?`
 )
@@ -47,6 +49,7 @@ var sealedTables = map[oauth.SealedTable]struct {
 	oauth.SealedRequests: {sealedRequests, []string{"data"}, map[string]string{"data": resealRequest}},
 	oauth.SealedDevices:  {sealedDevices, []string{"data"}, map[string]string{"data": resealDevice}},
 	oauth.SealedOutbox:   {sealedOutbox, []string{"data"}, map[string]string{"data": resealCall}},
+	oauth.SealedImports:  {sealedImports, []string{"data"}, map[string]string{"data": resealImport}},
 	oauth.SealedSecrets:  {sealedSecrets, []string{"sealed"}, map[string]string{"sealed": resealSecret}},
 }
 

@@ -49,10 +49,13 @@ const (
 	oldLogoutClient = `INSERT INTO logout_clients (client_uid) VALUES (?)`
 	oldCall         = `INSERT INTO outbox (id, client_uid, session_id, attempts, created_at, due_at, give_up_at, expires_at, purge_at, b, op_id, note, data)
 		VALUES (?, ?, ?, 2, 1, 1, 9223372036854775807, 9223372036854775807, 9223372036854775807, 1, ?, ?, ?)`
-	oldCopy         = `INSERT INTO client_secret_copies (client_uid, id, sealed) VALUES (?, ?, ?)`
-	oldGuess        = `INSERT INTO guesses (id, n, most, expires_at, purge_at, b) VALUES (?, 2, 3, 9223372036854775807, 9223372036854775807, 1)`
-	oldRegistration = `INSERT INTO registrations (client_uid, client_id, unused_until) VALUES (?, ?, 9223372036854775807)`
-	oldInitial      = `INSERT INTO initial_access_tokens (id, created_at, expires_at, uses_left, op_id, note) VALUES (?, 1, 9223372036854775807, 1, ?, ?)`
+	oldCopy     = `INSERT INTO client_secret_copies (client_uid, id, sealed) VALUES (?, ?, ?)`
+	oldImported = `INSERT INTO imported_tokens (id, chain, generation, expires_at, purge_at, b, op_id)
+		VALUES (?, ?, 1, 9223372036854775807, 9223372036854775807, 1, ?)`
+	oldImportedSecret = `INSERT INTO imported_secrets (id, created_at, data) VALUES (?, 1, ?)`
+	oldGuess          = `INSERT INTO guesses (id, n, most, expires_at, purge_at, b) VALUES (?, 2, 3, 9223372036854775807, 9223372036854775807, 1)`
+	oldRegistration   = `INSERT INTO registrations (client_uid, client_id, unused_until) VALUES (?, ?, 9223372036854775807)`
+	oldInitial        = `INSERT INTO initial_access_tokens (id, created_at, expires_at, uses_left, op_id, note) VALUES (?, 1, 9223372036854775807, 1, ?, ?)`
 )
 
 func row(n byte) []byte { return bytes.Repeat([]byte{n}, 16) }
@@ -96,6 +99,8 @@ func (o old) fill(t *testing.T, version int64) {
 		{4, oldLogoutClient, []any{row(1)}},
 		{4, oldCall, []any{row(0x21), row(1), row(0x41), row(14), []byte("502"), []byte("sealed call")}},
 		{5, oldCopy, []any{row(1), row(3), []byte("sealed secret")}},
+		{8, oldImported, []any{row(0x31), row(0x32), row(16)}},
+		{8, oldImportedSecret, []any{row(17), []byte("sealed import")}},
 		{11, oldGuess, []any{row(0x71)}},
 		{20, oldRegistration, []any{row(1), []byte("app")}},
 		{20, oldInitial, []any{row(0x51), row(15), []byte("for a colleague")}},
@@ -158,6 +163,17 @@ func holds(t *testing.T, s *sqlstore.Store, version int64) {
 		{5, "the copy of the secret", func() (any, any, error) {
 			_, secrets, err := s.Client(ctx, "app")
 			return string(secrets[0].Sealed), "sealed secret", err
+		}},
+		{8, "the imported token", func() (any, any, error) {
+			got, err := s.ImportedToken(ctx, oauth.ID(row(0x31)))
+			return *got, oauth.ImportedToken{ID: oauth.ID(row(0x31)), Chain: oauth.ID(row(0x32)), Generation: 1, ExpiresAt: oauth.Never}, err
+		}},
+		{8, "the imported secret", func() (any, any, error) {
+			got, err := s.ImportedSecrets(ctx)
+			if len(got) != 1 {
+				return len(got), 1, err
+			}
+			return string(got[0].Data), "sealed import", err
 		}},
 		{11, "the guesses", func() (any, any, error) {
 			count := oauth.GuessCount{ID: oauth.ID(row(0x71)), Most: 3, Ends: oauth.Never}

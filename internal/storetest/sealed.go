@@ -33,6 +33,7 @@ func fillSealedTables(t *testing.T, f *fixture) {
 		must(t, f.AddDevice(t.Context(), &oauth.Device{ID: id, ClientUID: c.UID, UserCode: id, ExpiresAt: oauth.Never, Data: data}))
 		must(t, f.AddLogoutCall(t.Context(), &oauth.LogoutCall{ID: id, ClientUID: c.UID, DueAt: oauth.Never, GiveUpAt: oauth.Never, ExpiresAt: oauth.Never, PurgeAt: oauth.Never, Data: data}))
 		must(t, f.AddSetting(t.Context(), fmt.Sprint("name", i), data))
+		must(t, f.AddImportedSecret(t.Context(), &oauth.ImportedSecret{ID: id, CreatedAt: noon, Data: data}))
 		for k := range byte(3) { // two keys of a walk can be in one set
 			must(t, f.AddKeys(t.Context(), []oauth.KeyRow{{Set: fmt.Sprint("set", i), KID: fmt.Sprint("kid", k), Slot: oauth.ID{k}, Data: data}}))
 		}

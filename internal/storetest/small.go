@@ -15,6 +15,8 @@ var smallChecks = []check{
 	{"a lease has one owner at a time", leases},
 	{"one of many gets a free lease", leaseRace},
 	{"a setting is written once", settings},
+	{"a token of another server is taken over once", imports},
+	{"secrets of other servers are kept, and tell the caches", importedSecrets},
 }
 
 func requests(t *testing.T, f *fixture) {
@@ -145,4 +147,45 @@ func settings(t *testing.T, f *fixture) {
 	_, err = f.TakeLease(t.Context(), "a\x00", newID(), noon, noon)
 	wantErr(t, "TakeLease() with NUL", err, oauth.InvalidRequest)
 	wantErr(t, "DropLease() with NUL", f.DropLease(t.Context(), "a\x00", newID()), oauth.InvalidRequest)
+}
+
+func imports(t *testing.T, f *fixture) {
+	want := &oauth.ImportedToken{ID: newID(), Chain: newID(), Generation: 1, ExpiresAt: oauth.Never}
+	_, err := f.ImportedToken(t.Context(), want.ID)
+	wantErr(t, "ImportedToken()", err, oauth.ErrNotFound)
+	wins := race(t, oauth.ErrExists, func(ctx context.Context, _ int) error { return f.AddImportedToken(ctx, want) })
+	if wins != 1 {
+		t.Errorf("%d callers took the token over, want 1", wins)
+	}
+	got, err := f.ImportedToken(t.Context(), want.ID)
+	must(t, err)
+	wantSame(t, "token", got, want)
+
+	gone := &oauth.ImportedToken{ID: bucketID(3), Chain: newID(), ExpiresAt: noon}
+	must(t, f.AddImportedToken(t.Context(), gone))
+	deleted, _, err := f.Purge(t.Context(), oauth.ExpiredImportedTokens, 3, noon, later, 10)
+	must(t, err)
+	if deleted != 1 {
+		t.Errorf("Purge() deleted %d rows, want the one that has expired", deleted)
+	}
+	_, err = f.ImportedToken(t.Context(), gone.ID)
+	wantErr(t, "ImportedToken() after the purge", err, oauth.ErrNotFound)
+	_, err = f.ImportedToken(t.Context(), want.ID)
+	must(t, err)
+}
+
+func importedSecrets(t *testing.T, f *fixture) {
+	before, err := f.Versions(t.Context())
+	must(t, err)
+	want := oauth.ImportedSecret{ID: newID(), CreatedAt: noon, Data: []byte{0, 255}}
+	must(t, f.AddImportedSecret(t.Context(), &want))
+	wantErr(t, "AddImportedSecret()", f.AddImportedSecret(t.Context(), &want), oauth.ErrExists)
+	got, err := f.ImportedSecrets(t.Context())
+	must(t, err)
+	wantSame(t, "secrets", got, []oauth.ImportedSecret{want})
+	after, err := f.Versions(t.Context())
+	must(t, err)
+	if after.Seal != before.Seal+1 {
+		t.Errorf("the version of sealed values went from %d to %d", before.Seal, after.Seal)
+	}
 }

@@ -55,6 +55,13 @@ func (s *Service) read(ctx context.Context, value oauth.Secret, now time.Time) (
 	if strings.Count(string(value), ".") == 2 {
 		return s.readJWT(ctx, value, now)
 	}
+	if isForeign(string(value)) {
+		p, err := s.Imports.open(ctx, string(value))
+		if err != nil {
+			return nil, err
+		}
+		return p.claim(), nil
+	}
 	opened, err := s.Sealer.Open(ctx, string(value), secret.Access, secret.Machine, secret.Refresh)
 	if errors.Is(err, secret.ErrUnknown) {
 		return nil, errUnknown
@@ -68,7 +75,7 @@ func (s *Service) read(ctx context.Context, value oauth.Secret, now time.Time) (
 		if err != nil {
 			return nil, errUnknown
 		}
-		return &claim{use: useRefresh, grant: p.Seed.GrantID(), generation: p.Generation, rotation: p.Rotation}, nil
+		return p.claim(), nil
 	case secret.Machine:
 		p, err := decodeMachine(opened.Payload)
 		if err != nil {
@@ -87,6 +94,14 @@ func (s *Service) read(ctx context.Context, value oauth.Secret, now time.Time) (
 	}
 	return c.until(p.Issued, p.Lifetime, now)
 }
+
+func (p refreshPayload) claim() *claim {
+	return &claim{use: useRefresh, grant: p.Seed.GrantID(), generation: p.Generation, rotation: p.Rotation}
+}
+
+// isForeign reports whether a value has the form of another server's tokens,
+// which none of ours has.
+func isForeign(value string) bool { return strings.Count(value, ".") == 1 }
 
 // until sets the times; an expired claim comes with errExpired.
 func (c *claim) until(issued, lifetime int64, now time.Time) (*claim, error) {

@@ -36,6 +36,7 @@ func (p Purged) Total() (n int) {
 // cheap to make in great numbers comes first.
 var expiring = []oauth.Expiring{
 	oauth.ExpiredRequests, oauth.ExpiredGuesses, oauth.ExpiredDevices, oauth.ExpiredReplays, oauth.ExpiredRevokedTokens, oauth.ExpiredLogoutCalls,
+	oauth.ExpiredImportedTokens,
 	oauth.ExpiredGrants, oauth.ExpiredSessions, oauth.ExpiredTrustedIssuers, oauth.ExpiredInitialAccessTokens,
 }
 

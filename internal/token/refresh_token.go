@@ -39,6 +39,13 @@ func (s *Service) openRefresh(ctx context.Context, r request) (refreshPayload, e
 	if value == "" {
 		return refreshPayload{}, oauth.InvalidRequest.Hint("The parameter refresh_token is missing.")
 	}
+	if isForeign(value) {
+		p, err := s.Imports.open(ctx, value)
+		if errors.Is(err, errUnknown) {
+			err = oauth.InvalidGrant.Hint("The refresh token is unknown.").Because(err)
+		}
+		return p, err
+	}
 	opened, err := s.Sealer.Open(ctx, value, secret.Refresh)
 	if errors.Is(err, secret.ErrUnknown) {
 		return refreshPayload{}, oauth.InvalidGrant.Hint("The refresh token is unknown.").Because(err)

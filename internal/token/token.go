@@ -55,6 +55,9 @@ type Service struct {
 	// Data, which is a copy; its error refuses the exchange and burns nothing.
 	BeforeSpend func(ctx context.Context, p *Payout) error
 
+	// Imports, if set, knows the refresh tokens of another server.
+	Imports *Imports
+
 	polls polls // of devices that wait
 }
 

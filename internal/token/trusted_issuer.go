@@ -40,6 +40,28 @@ func (s *Service) Trust(ctx context.Context, t *oauth.TrustedIssuer) error {
 	return nil
 }
 
+// ImportTrust stores a trusted issuer of another server under its id and
+// reports whether it did: one that is here already changes nothing. With dry,
+// nothing is written. The errors are those of Trust.
+func (s *Service) ImportTrust(ctx context.Context, t *oauth.TrustedIssuer, dry bool) (bool, error) {
+	if err := checkTrust(t); err != nil {
+		return false, err
+	}
+	t.Scope = oauth.Unique(t.Scope)
+	_, err := s.Store.TrustedIssuer(ctx, t.ID)
+	if !errors.Is(err, oauth.ErrNotFound) {
+		return false, err
+	}
+	if dry {
+		return true, nil
+	}
+	err = s.Store.AddTrustedIssuer(ctx, t)
+	if errors.Is(err, oauth.ErrExists) {
+		return false, oauth.Conflict.Hint("The issuer has a key with this kid for this subject already.").Because(err)
+	}
+	return err == nil, err
+}
+
 func checkTrust(t *oauth.TrustedIssuer) error {
 	switch {
 	case t.Issuer == "":
