@@ -13,9 +13,10 @@ COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 DATE    := $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
 # Where goroutines meet; the race detector is slow, so it runs on these.
-RACE    := ./internal/client/... ./internal/flow/... ./internal/key/... ./internal/secret/... ./internal/server/... ./internal/sqlstore/... ./internal/token/... ./internal/web/...
+RACE    := ./internal/client/... ./internal/flow/... ./internal/key/... ./internal/loadtest/... ./internal/secret/... ./internal/server/... ./internal/sqlstore/... ./internal/token/... ./internal/web/...
 FUZZTIME ?= 10s
 BENCH_FLAGS ?=
+SCALE_FLAGS ?=
 
 .PHONY: help dev build example test test-engines judges check fmt vet race unit tools fuzz bench microbench docs verify lint vuln clean
 
@@ -56,7 +57,7 @@ example-test:
 
 .PHONY: bench-test
 bench-test:
-	cd bench && $(GO) vet ./... && $(GO) test ./...
+	cd bench && $(GO) vet ./... && $(GO) test -timeout 15m ./...
 
 # Not from the cache: Go does not see that these tests build the program.
 judges: ## Let published clients of three API generations judge the program.
@@ -119,6 +120,12 @@ fuzz: ## Fuzz every parser for FUZZTIME (10s) each.
 bench: build ## Measure the server under load and print tables (BENCH_FLAGS; about five minutes).
 	@cd bench && CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/bench .
 	@bin/bench -hydra $(BIN) $(BENCH_FLAGS)
+
+# SCALE_FLAGS='-d 2s -grants 1000000 -clients 100000 -memory 2m' is a smaller run.
+.PHONY: scale
+scale: build ## Measure curves over connections, clients, Grants, time and nodes (SCALE_FLAGS; about an hour).
+	@cd bench && CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/bench .
+	@bin/bench -hydra $(BIN) -scale $(SCALE_FLAGS)
 
 microbench: ## Run the Go benchmarks of single packages.
 	$(GO) test -run '^$$' -bench . -benchmem ./...

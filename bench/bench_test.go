@@ -22,7 +22,13 @@ func TestMain(m *testing.M) {
 		bareMain()
 		return
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	if buildAsked.Load() {
+		if program, _ := built(); program != "" {
+			_ = os.RemoveAll(filepath.Dir(program))
+		}
+	}
+	os.Exit(status)
 }
 
 func TestBareHandlerIsMeasuredAndEnds(t *testing.T) {
@@ -172,13 +178,13 @@ func TestDocument(t *testing.T) {
 	for _, tt := range []struct {
 		before string
 		ok     bool
-	}{{"a\n" + docBegin + "\nold\n" + docEnd + "\nz\n", true}, {"a\n" + docBegin + "\nz\n", false}, {docEnd + docBegin, false}} {
+	}{{"a\n" + benchBegin + "\nold\n" + docEnd + "\nz\n", true}, {"a\n" + benchBegin + "\nz\n", false}, {docEnd + benchBegin, false}} {
 		if err := os.WriteFile(page, []byte(tt.before), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := r.document(page, "A remark.")
+		err := document(page, benchBegin, "A remark.", r.text())
 		b, err2 := os.ReadFile(page)
-		if after := string(b); err2 != nil || (err == nil) != tt.ok || tt.ok && (strings.Contains(after, "old") || !strings.Contains(after, docBegin+"\n\nA remark.\n\nVersion v2") || !strings.HasSuffix(after, "|\n\n"+docEnd+"\nz\n")) || !tt.ok && after != tt.before {
+		if after := string(b); err2 != nil || (err == nil) != tt.ok || tt.ok && (strings.Contains(after, "old") || !strings.Contains(after, benchBegin+"\n\nA remark.\n\nVersion v2") || !strings.HasSuffix(after, "|\n\n"+docEnd+"\nz\n")) || !tt.ok && after != tt.before {
 			t.Errorf("%q became %q: %v", tt.before, after, err)
 		}
 	}

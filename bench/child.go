@@ -62,6 +62,7 @@ type hydra struct {
 	Dir     string // for its data and its log
 	DSN     string // empty: SQLite in Dir
 	Alg     string // of ID tokens; RS256 is what the server makes by itself
+	Issuer  string // of the first node of several; empty: this one's public URL
 }
 
 func (h hydra) start(ctx context.Context) (*child, error) {
@@ -81,7 +82,7 @@ func (h hydra) start(ctx context.Context) (*child, error) {
 		"DATA_DIR=" + filepath.Join(h.Dir, "data"),
 		"PUBLIC_HOST=127.0.0.1", fmt.Sprintf("PUBLIC_PORT=%d", ports[0]),
 		"ADMIN_HOST=127.0.0.1", fmt.Sprintf("ADMIN_PORT=%d", ports[1]),
-		"OAUTH2_ISSUER_URL=" + c.Public + "/",
+		"OAUTH2_ISSUER_URL=" + cmp.Or(h.Issuer, c.Public) + "/",
 		"OAUTH2_LOGIN_URL=http://127.0.0.1:5555/login", "OAUTH2_CONSENT_URL=http://127.0.0.1:5555/consent",
 		"KEYS_ANNOUNCE_FOR=0s", // a key made over the admin API signs at once
 	}

@@ -35,19 +35,36 @@ func main() {
 	engines := flag.String("engines", "SQLite,PostgreSQL", "comma-separated `databases`; PostgreSQL is started for the run")
 	page := flag.String("doc", "", "put the tables into this `page`, in place of the last ones")
 	remark := flag.String("remark", "", "a `sentence` before them, such as what else the machine did")
+	scale := flag.Bool("scale", false, "measure curves instead: connections, clients, Grants, time, nodes")
+	s := sizes{Connections: []int{1, 4, 16, 64, 256}, Nodes: 3, Chunk: 30 * time.Second}
+	flag.IntVar(&s.Clients, "clients", 1_000_000, "with -scale: the most clients")
+	flag.IntVar(&s.Grants, "grants", 10_000_000, "with -scale: the most live Grants")
+	flag.DurationVar(&s.Memory, "memory", 10*time.Minute, "with -scale: time under load for the curve of memory")
 	smoke := flag.Bool("smoke", false, "see in a few seconds whether everything works: the figures mean nothing")
 	save := flag.String("save", "", "write last.json, last.md and last.svg to this `directory`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := p.choose(*only, *engines)
-	if err == nil {
+	switch {
+	case err != nil:
+	case *scale:
+		err = p.scaleMain(ctx, s, func(c curves) error {
+			if *save != "" {
+				err = c.save(*save)
+			}
+			if *page != "" {
+				err = errors.Join(err, document(*page, scaleBegin, *remark, c.text()))
+			}
+			return err
+		})
+	default:
 		err = p.main(ctx, *smoke, func(r report) error {
 			if *save != "" {
 				err = r.save(*save)
 			}
 			if *page != "" {
-				err = errors.Join(err, r.document(*page, *remark))
+				err = errors.Join(err, document(*page, benchBegin, *remark, r.text()))
 			}
 			return err
 		})
@@ -76,6 +93,23 @@ func (p plan) main(ctx context.Context, smoke bool, keep func(report) error) err
 	}
 	fmt.Print("\n", r.text())
 	return errors.Join(keep(r), r.wrong())
+}
+
+// scaleMain is main for the curves. It has no end of its own but the sizes.
+func (p plan) scaleMain(ctx context.Context, s sizes, keep func(curves) error) error {
+	p.Warmup = p.Time / 5
+	version, err := exec.CommandContext(ctx, p.Program, "version").Output()
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Program, err)
+	}
+	head := newReport(p, versionOf(string(version))).head()
+	c, err := p.scale(ctx, s)
+	c.Head = c.Engine + ". " + head
+	if len(c.Points) == 0 {
+		return err
+	}
+	fmt.Print("\n", c.text())
+	return errors.Join(keep(c), err) // what was measured before an error counts
 }
 
 // smoke makes everything as short as it can be and still happen.

@@ -79,10 +79,15 @@ func (m measured) cells() []string {
 	}
 }
 
+// head is what ran, when, where and how.
+func (r report) head() string {
+	return fmt.Sprintf("Version %s, %s. %s. %s. Load average before: %s.", r.Version, r.Date, r.Machine, r.Method, r.Load)
+}
+
 // text is the report in Markdown: all of its tables.
 func (r report) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Version %s, %s. %s. %s. Load average before: %s.\n\n", r.Version, r.Date, r.Machine, r.Method, r.Load)
+	b.WriteString(r.head() + "\n\n")
 	lines := [][]string{header}
 	for _, m := range r.Rows {
 		lines = append(lines, m.cells())
@@ -154,26 +159,27 @@ func (r report) wrong() (err error) {
 
 // What stands between these lines of the documentation is written by a run.
 const (
-	docBegin = "<!-- make bench writes from here -->"
-	docEnd   = "<!-- to here -->"
+	benchBegin = "<!-- make bench writes from here -->"
+	scaleBegin = "<!-- make scale writes from here -->"
+	docEnd     = "<!-- to here -->"
 )
 
-// document puts the report into a page, in place of that of the run before.
-// The remark tells readers what the figures cannot.
-func (r report) document(page, remark string) error {
+// document puts a text into a page, in place of that of the run before, which
+// stands below the line begin. The remark tells readers what figures cannot.
+func document(page, begin, remark, text string) error {
 	b, err := os.ReadFile(page)
 	if err != nil {
 		return err
 	}
-	before, rest, ok := strings.Cut(string(b), docBegin)
+	before, rest, ok := strings.Cut(string(b), begin)
 	_, after, ok2 := strings.Cut(rest, docEnd)
 	if !ok || !ok2 {
-		return fmt.Errorf("%s has no line %s with a line %s below it", page, docBegin, docEnd)
+		return fmt.Errorf("%s has no line %s with a line %s below it", page, begin, docEnd)
 	}
 	if remark != "" {
 		remark += "\n\n"
 	}
-	return os.WriteFile(page, []byte(before+docBegin+"\n\n"+remark+r.text()+"\n"+docEnd+after), 0o644)
+	return os.WriteFile(page, []byte(before+begin+"\n\n"+remark+text+"\n"+docEnd+after), 0o644)
 }
 
 // save writes last.json, last.md and last.svg.

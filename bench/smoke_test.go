@@ -1,12 +1,17 @@
 package main
 
 import (
+	"fmt"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Everything that make bench does, so short that only counts and shapes mean
@@ -53,19 +58,65 @@ func TestSmoke(t *testing.T) {
 	}
 }
 
+// The curves of make scale, each as small as it can be.
+func TestSmokeOfScale(t *testing.T) {
+	t.Parallel()
+	p := plan{Program: build(t), Progress: t.Logf}
+	if err := p.choose("", "SQLite,PostgreSQL"); err != nil {
+		t.Fatal(err)
+	}
+	p.smoke()
+	c, err := p.scale(t.Context(), sizes{Connections: []int{1, 3}, Clients: 500, Grants: 2000, Nodes: 2, Memory: 1, Chunk: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for _, at := range c.Points {
+		seen[at.Curve+" "+at.At]++
+		if at.Ops < p.Ops || at.Errors+at.Shed != 0 {
+			t.Errorf("%s at %s: %d operations, %d errors: %s", at.Curve, at.At, at.Ops, at.Errors+at.Shed, at.Error)
+		}
+	}
+	want := map[string]int{"connections 1": 3, "connections 3": 3, "time under load 1m0s": 1}
+	if c.Engine == "PostgreSQL" {
+		for at, n := range map[string]int{"clients 10": 2, "clients 500": 2, "live Grants 1,000": 3, "live Grants 2,000": 3, "nodes 1": 1, "nodes 2": 1} {
+			want[at] = n
+		}
+	}
+	if !maps.Equal(seen, want) {
+		t.Errorf("points %v, want %v", seen, want)
+	}
+}
+
 // leastSQL is what an operation costs at least.
 func leastSQL(m measured) float64 {
 	return map[string]float64{"introspect": 1, "userinfo": 1, "client_list": 1, "refresh": 2, "code_flow": 5}[m.Scenario]
 }
 
-// build builds the server as it stands in this tree.
-func build(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "hydra")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/hydra")
+// built is the server as it stands in this tree; TestMain removes it.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "hydra-bench-test-")
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "hydra")
+	cmd := exec.Command("go", "build", "-o", program, "./cmd/hydra")
 	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+		return program, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return program, nil
+})
+
+// buildAsked is whether a test has asked for it.
+var buildAsked atomic.Bool
+
+func build(t *testing.T) string {
+	t.Helper()
+	buildAsked.Store(true)
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return program
 }

@@ -183,7 +183,7 @@ func benchClient(ctx context.Context, cmd *cobra.Command, admin *remote.Client, 
 // what it needed; if not, a warning says why.
 func benchRun(ctx context.Context, cmd *cobra.Command, o loadtest.Options) (result *loadtest.Result, known bool, err error) {
 	var unknown error
-	o.Meter = loadtest.OwnMeter(ctx, o.Admin, &unknown)
+	o.Meter = loadtest.OwnMeter(context.WithoutCancel(ctx), o.Admin, &unknown) // also when it is interrupted
 	total := int((o.Warmup + o.Time) / time.Second)
 	bar := newProgress(cmd, max(1, total))
 	bar.unit = " s"
@@ -213,7 +213,7 @@ func benchRun(ctx context.Context, cmd *cobra.Command, o loadtest.Options) (resu
 		warn(cmd, "the server's CPU time is unknown: %v", unknown)
 	}
 	if ctx.Err() != nil {
-		return result, false, errors.New("interrupted")
+		return result, unknown == nil, errors.New("interrupted")
 	}
 	if result.Ops == 0 {
 		return nil, false, advice{fmt.Errorf("nothing was answered as it should be; the first error: %s", result.Error), "Look at the server's log; hydra perform client-credentials shows one request in detail."}
