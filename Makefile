@@ -78,6 +78,7 @@ tools:
 	command -v chromium >/dev/null || missing+=(chromium); \
 	compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql); \
 	test -x /usr/sbin/mariadbd || missing+=(mariadb-server); \
+	test -f /usr/lib/galera/libgalera_smm.so && command -v rsync >/dev/null || missing+=(galera-4 rsync); \
 	test -x /usr/sbin/pgbouncer || missing+=(pgbouncer); \
 	test -f /usr/lib/apache2/modules/mod_auth_openidc.so || missing+=(apache2-bin libapache2-mod-auth-openidc); \
 	command -v node >/dev/null || missing+=(nodejs); \
@@ -94,7 +95,7 @@ tools:
 	@cd judges && $(GO) mod download
 	@cd judges && { cmp -s package-lock.json node_modules/.installed || { npm ci --silent && cp package-lock.json node_modules/.installed; }; }
 
-.PHONY: million test-distributed test-nodes
+.PHONY: million test-distributed test-nodes test-galera
 million: ## Purge a year of one million Grants on PostgreSQL and print what it costs (some minutes).
 	YEAR_GRANTS=1000000 $(GO) test -count=1 -timeout 30m -run 'TestYearOfTraffic/PostgreSQL' -v ./internal/sqlstore
 
@@ -102,6 +103,10 @@ FLOWS ?= 10000
 # A small run of the same is part of check.
 test-nodes: ## Run FLOWS (10000) mixed flows through three nodes on each database server, while nodes and the server are killed.
 	NODES_FLOWS=$(FLOWS) $(GO) test -count=1 -timeout 120m -parallel 1 -run '^TestNodes' -v ./cmd/hydra
+
+test-galera: ## Run the store's contract and FLOWS flows (500) on a Galera cluster of three, of which one is killed (some minutes).
+	$(GO) test -count=1 -timeout 30m -tags galera -run '^TestContractOnGalera$$' ./internal/sqlstore
+	NODES_FLOWS=$(if $(filter file,$(origin FLOWS)),500,$(FLOWS)) $(GO) test -count=1 -timeout 120m -tags galera -run '^TestNodesOnGalera$$' -v ./cmd/hydra
 
 # TEST_DSN_COCKROACH, TEST_DSN_YUGABYTE and TEST_DSN_TIDB name empty databases, whose tables the tests fill and empty.
 test-distributed: ## Run the store's contract on the databases that TEST_DSN_COCKROACH, _YUGABYTE and _TIDB name.

@@ -42,8 +42,10 @@ type Engine struct {
 	port    int
 	dir     string
 	process *process
-	prepare func() error // makes the data
-	begin   func() error // starts the process over the data that there is
+	bin     string
+	command func(args []string) *exec.Cmd // as the server's user
+	prepare func() error                  // makes the data
+	begin   func() error                  // starts the process over the data that there is
 
 	mu    sync.Mutex
 	count int
@@ -268,13 +270,14 @@ func (e *Engine) launch() (err error) {
 	if err != nil {
 		return err
 	}
-	command := func(args []string) *exec.Cmd {
+	e.bin = bin
+	e.command = func(args []string) *exec.Cmd {
 		cmd := exec.Command(args[0], args[1:]...)
 		cmd.Dir, cmd.SysProcAttr, cmd.Env = e.dir, attr, append(os.Environ(), "TMPDIR="+e.dir)
 		return cmd
 	}
 	e.prepare = func() error {
-		cmd := command(e.setUp(bin, e.dir))
+		cmd := e.command(e.setUp(bin, e.dir))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", cmd.Path, err, out)
 		}
@@ -288,7 +291,7 @@ func (e *Engine) launch() (err error) {
 			return err
 		}
 		e.begin = func() (err error) {
-			if e.process, err = begin(command(e.run(bin, e.dir, e.port))); err != nil {
+			if e.process, err = begin(e.command(e.run(bin, e.dir, e.port))); err != nil {
 				return err
 			}
 			return e.ready()
