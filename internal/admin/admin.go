@@ -32,6 +32,8 @@ type Handler struct {
 	// OldIntrospection answers on the path without /admin in the form of
 	// v1.0.0-rc.6, which v1.9 left: nothing else tells the two apart.
 	OldIntrospection bool
+
+	texts clientTexts
 }
 
 // Routes adds the API to the mux. Path parameters match one segment of the

@@ -48,30 +48,31 @@ func (h *Handler) handleListClients(g *generation, w http.ResponseWriter, r *htt
 	if err != nil {
 		return err
 	}
-	answer := []*clientJSON{}
+	var clients []*oauth.Client
 	var next *place
 	if p.limit > 0 {
 		query := oauth.ClientQuery{ClientFilter: f, Offset: p.offset, Limit: p.limit + 1} // one more tells whether the list goes on
 		if p.from != nil {
 			query.After = &p.from.Client
 		}
-		clients, err := h.Clients.List(r.Context(), query)
-		if err != nil {
+		if clients, err = h.Clients.List(r.Context(), query); err != nil {
 			return err
 		}
 		if len(clients) > p.limit {
 			clients = clients[:p.limit]
 			next = &place{Client: clients[p.limit-1].ID}
 		}
-		for _, c := range clients {
-			answer = append(answer, encodeClient(c, ""))
-		}
 	}
-	err = h.announce(w, r, p, len(answer), next, func() (int, error) { return h.Clients.Count(r.Context(), f) })
+	err = h.announce(w, r, p, len(clients), next, func() (int, error) { return h.Clients.Count(r.Context(), f) })
 	if err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusOK, answer)
+	answer, err := h.texts.list(clients)
+	if err != nil {
+		return err
+	}
+	web.WriteEncoded(w, http.StatusOK, answer)
+	return nil
 }
 
 // handleClient serves GET /clients/{id}.

@@ -86,14 +86,18 @@ func (h *Handler) handleConsent(g *generation, w http.ResponseWriter, r *http.Re
 	if err := g.late(c.Expired); err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusOK, g.consentRequest(c))
+	client, err := h.texts.of(c.Client)
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusOK, g.consentRequest(c, client))
 }
 
-func (g *generation) consentRequest(c *flow.ConsentRequest) consentRequestJSON {
+func (g *generation) consentRequest(c *flow.ConsentRequest, client any) consentRequestJSON {
 	return consentRequestJSON{
 		Challenge: c.Challenge, ID: c.ID.String(),
 		RequestedScope: list(c.Request.Scope), RequestedAudience: list(c.Request.Audience),
-		Skip: c.Skip, Subject: c.Subject, OIDCContext: c.Request.OIDC, Client: ClientJSON(c.Client),
+		Skip: c.Skip, Subject: c.Subject, OIDCContext: c.Request.OIDC, Client: client,
 		RequestURL: c.URL, LoginChallenge: c.LoginChallenge, LoginSessionID: g.session(c.LoginSessionID, c.Session),
 		ACR: c.ACR, AMR: c.AMR, Context: c.Context,
 	}
@@ -149,7 +153,7 @@ func (g *generation) consentSession(s flow.ConsentSession) consentSessionJSON {
 		HandledAt:      s.HandledAt.UTC().Format(time.RFC3339),
 		ID:             s.Request.ID.String(),
 		Context:        s.Granted.Context,
-		ConsentRequest: g.consentRequest(s.Request),
+		ConsentRequest: g.consentRequest(s.Request, ClientJSON(s.Request.Client)),
 	}
 }
 

@@ -63,9 +63,13 @@ func (h *Handler) handleLogin(g *generation, w http.ResponseWriter, r *http.Requ
 	if err := g.late(l.Expired); err != nil {
 		return err
 	}
+	client, err := h.texts.of(l.Client)
+	if err != nil {
+		return err
+	}
 	return web.WriteJSON(w, http.StatusOK, loginRequestJSON{
 		Challenge: l.Challenge, RequestedScope: list(l.Request.Scope), RequestedAudience: list(l.Request.Audience),
-		Skip: l.Skip, Subject: l.Subject, OIDCContext: l.Request.OIDC, Client: ClientJSON(l.Client),
+		Skip: l.Skip, Subject: l.Subject, OIDCContext: l.Request.OIDC, Client: client,
 		RequestURL: l.URL, SessionID: g.session(l.SessionID, l.Session),
 	})
 }

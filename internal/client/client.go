@@ -127,7 +127,8 @@ func unknown(err error) error {
 	return err
 }
 
-// List returns the clients of a page in the byte order of their ids.
+// List returns the clients of a page in the byte order of their ids. They are
+// shared: nobody may change them.
 func (s *Service) List(ctx context.Context, q oauth.ClientQuery) ([]*oauth.Client, error) {
 	return s.Store.ListClients(ctx, q)
 }

@@ -54,6 +54,14 @@ var encryptionPairs = []pairKind{
 // enc, to which others can encrypt. When many nodes ask at once, exactly one
 // of each is made. It costs no statement once they are there.
 func (s *Service) EnsureEncryption(ctx context.Context, set string) error {
+	ks, err := s.cached(ctx, set)
+	if err != nil || ks.hasPairs() {
+		return err
+	}
+	// An RSA pair costs a second of a processor: one request of this node makes
+	// it, the others wait.
+	s.making.Lock()
+	defer s.making.Unlock()
 	for range startRounds {
 		ks, err := s.cached(ctx, set)
 		if err != nil {
@@ -86,6 +94,15 @@ func (s *Service) missingPairs(ctx context.Context, set string, ks *keySet) ([]o
 		rows = append(rows, fresh...)
 	}
 	return rows, nil
+}
+
+func (ks *keySet) hasPairs() bool {
+	for _, pair := range encryptionPairs {
+		if ks.encryption(pair.is) == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // encryptionPair makes a pair for a set as it was loaded, the public half first.

@@ -14,7 +14,9 @@ import (
 // Many nodes that are asked at once make one pair of each kind.
 func TestEnsureEncryptionOnce(t *testing.T) {
 	t.Parallel()
-	s, _, _ := newService(t)
+	s, m, _ := newService(t)
+	offered := 0
+	m.onOffer = func() { offered++ }
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -24,6 +26,9 @@ func TestEnsureEncryptionOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if offered != 1 {
+		t.Errorf("a node made the pairs %d times, want once", offered)
+	}
 	keys, err := s.Set(t.Context(), "enc")
 	if err != nil || len(keys) != 4 {
 		t.Fatalf("%d keys, %v; want two pairs", len(keys), err)

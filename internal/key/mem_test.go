@@ -27,6 +27,7 @@ type memStore struct {
 	loads    int // calls of KeySet and SealKeys
 	onLoad   func()
 	onAdd    func() // with the lock held
+	onOffer  func() // the same, also of keys that are refused
 }
 
 func (m *memStore) begin() (end func(), err error) {
@@ -67,6 +68,9 @@ func (m *memStore) AddKeys(_ context.Context, keys []oauth.KeyRow) error {
 	defer end()
 	if err != nil {
 		return err
+	}
+	if m.onOffer != nil {
+		m.onOffer()
 	}
 	for i, k := range keys {
 		for _, other := range slices.Concat(m.keys, keys[:i]) {

@@ -63,7 +63,7 @@ type Service struct {
 	Algs map[string]string
 
 	limit  limiter
-	making sync.Mutex // held while a missing signer is made
+	making sync.Mutex // held while a missing key is made
 	mu     sync.Mutex
 	sets   map[string]*keySet
 	jwks   map[string]*published

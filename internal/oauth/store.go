@@ -76,6 +76,7 @@ type Clients interface {
 	// uid in the list of deleted clients. ErrNotFound.
 	DeleteClient(ctx context.Context, id string, at time.Time) error
 	// ListClients returns the clients of a page in the byte order of their ids.
+	// They are shared: nobody may change them.
 	ListClients(ctx context.Context, q ClientQuery) ([]*Client, error)
 	// CountClients returns how many clients the filter lets through.
 	CountClients(ctx context.Context, f ClientFilter) (int, error)

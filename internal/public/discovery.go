@@ -61,11 +61,10 @@ type metadata struct {
 	sessionMetadata
 }
 
-// document is a discovery document that was encoded for one signing algorithm.
-type document struct {
-	alg  string
-	body []byte
-	etag string
+// described is a discovery document for one signing algorithm.
+type described struct {
+	alg string
+	*document
 }
 
 // discoveryMaxAge is short, because a new signing algorithm shows here.
@@ -75,7 +74,7 @@ const discoveryMaxAge = time.Minute
 // (OpenID Connect Discovery §4) and /.well-known/oauth-authorization-server
 // (RFC 8414 §3). The document is encoded once for each signing algorithm.
 func (h *Handler) discovery() web.HandlerFunc {
-	var last atomic.Pointer[document]
+	var last atomic.Pointer[described]
 	return func(w http.ResponseWriter, r *http.Request) error {
 		d := last.Load()
 		alg, err := h.Keys.SigningAlg(r.Context(), token.IDTokenSet)
@@ -84,22 +83,16 @@ func (h *Handler) discovery() web.HandlerFunc {
 		}
 		if err == nil && (d == nil || d.alg != alg) {
 			// With a database that is away, the last document is still true.
-			if d, err = encodeMetadata(h.Options.metadata(alg), alg); err != nil {
+			body, err := json.Marshal(h.Options.metadata(alg))
+			if err != nil {
 				return err
 			}
+			d = &described{alg, newDocument(body, discoveryMaxAge)}
 			last.Store(d)
 		}
-		writeCacheable(w, r, d.body, d.etag, discoveryMaxAge)
+		d.write(w, r)
 		return nil
 	}
-}
-
-func encodeMetadata(m metadata, alg string) (*document, error) {
-	body, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	return &document{alg: alg, body: body, etag: etagOf(body)}, nil
 }
 
 // metadata says what this server does, and nothing that it does not.

@@ -51,7 +51,7 @@ func (h *Handler) Routes(mux *web.Mux) {
 		"GET,POST,OPTIONS /userinfo":                          h.Errors.Handle(web.BearerErrors, h.handleUserinfo),
 		"GET,OPTIONS /.well-known/openid-configuration":       h.Errors.Handle(web.AdminErrors, discovery),
 		"GET,OPTIONS /.well-known/oauth-authorization-server": h.Errors.Handle(web.AdminErrors, discovery),
-		"GET,OPTIONS /.well-known/jwks.json":                  h.Errors.Handle(web.AdminErrors, h.handleJWKS),
+		"GET,OPTIONS /.well-known/jwks.json":                  h.Errors.Handle(web.AdminErrors, h.jwks()),
 	} {
 		mux.Handle(pattern, h.Options.CORS.Clients(noOptions(handler), h.originsOf))
 	}

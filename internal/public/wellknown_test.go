@@ -161,7 +161,7 @@ func TestJWKS(t *testing.T) {
 	t.Parallel()
 	keys, store := keysOn(t)
 	h := &Handler{Keys: keys, Errors: &web.Errors{}, Options: Options{JWKSSets: []string{token.AccessTokenSet, token.IDTokenSet}, JWKSMaxAge: 5 * time.Minute}}
-	serve := h.Errors.Handle(web.AdminErrors, h.handleJWKS)
+	serve := h.Errors.Handle(web.AdminErrors, h.jwks())
 	w := get(serve, "/.well-known/jwks.json")
 	var set struct {
 		Keys []map[string]any `json:"keys"`
@@ -179,6 +179,7 @@ func TestJWKS(t *testing.T) {
 		t.Errorf("asked with the etag: %d", again.Code)
 	}
 	h.Options.JWKSMaxAge = 0
+	serve = h.Errors.Handle(web.AdminErrors, h.jwks())
 	if again := get(serve, "/"); again.Header().Get("Cache-Control") != "no-cache" {
 		t.Errorf("Cache-Control %q", again.Header().Get("Cache-Control"))
 	}

@@ -48,6 +48,7 @@ func clientFilter(f oauth.ClientFilter) (clientStatements, []any) {
 }
 
 // ListClients returns the clients of a page in the byte order of their ids.
+// They are shared: nobody may change them.
 func (s *Store) ListClients(ctx context.Context, q oauth.ClientQuery) ([]*oauth.Client, error) {
 	stmts, args := clientFilter(q.ClientFilter)
 	stmt := stmts.page
@@ -57,9 +58,13 @@ func (s *Store) ListClients(ctx context.Context, q oauth.ClientQuery) ([]*oauth.
 		}
 		stmt, args = stmts.from, append(args, text(*q.After))
 	}
-	return all(ctx, s, func(r *sql.Rows, c **oauth.Client) error {
-		*c = new(oauth.Client)
-		return scanClient(r, *c)
+	var row clientRow
+	return all(ctx, s, func(r *sql.Rows, c **oauth.Client) (err error) {
+		if err := row.scan(r); err != nil {
+			return err
+		}
+		*c, err = s.decoded.of(&row)
+		return err
 	}, stmt, append(args, max(q.Limit, 0), max(q.Offset, 0))...)
 }
 

@@ -71,24 +71,11 @@ func (s *Store) Client(ctx context.Context, id string) (*oauth.Client, []oauth.C
 }
 
 func scanClient(r *sql.Rows, c *oauth.Client, more ...any) error {
-	var (
-		data                     []byte
-		uid                      oauth.ID
-		id                       string
-		epoch, version, register int64
-		created, updated, ends   time.Time
-	)
-	dest := []any{idInto{&uid}, textInto{&id}, &epoch, &version, &register,
-		timeInto{&created}, timeInto{&updated}, timeInto{&ends}, &data}
-	if err := r.Scan(append(dest, more...)...); err != nil {
+	var row clientRow
+	if err := row.scan(r, more...); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, c); err != nil {
-		return fmt.Errorf("data of client %s: %w", uid, err)
-	}
-	c.UID, c.ID, c.Epoch, c.Version, c.RegistrationGeneration = uid, id, epoch, version, register
-	c.CreatedAt, c.UpdatedAt, c.ExpiresAt = created, updated, ends
-	return nil
+	return row.decode(c)
 }
 
 // encodeClient writes what has no column of its own. It leaves <, > and & in

@@ -52,6 +52,7 @@ type core struct {
 	dialect *dialect
 	engine  engine
 	observe func(ctx context.Context, kind, statement string)
+	decoded decodedClients
 }
 
 // Open prepares a store. A file that is missing, a server that does not answer

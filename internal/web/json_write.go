@@ -13,17 +13,34 @@ import (
 // stays; else it is application/json. Nothing is written when v cannot be
 // encoded.
 func WriteJSON(w http.ResponseWriter, status int, v any) error {
-	body, err := encodeJSON(v)
+	body, err := EncodeJSON(v)
 	if err != nil {
-		return fmt.Errorf("encode response: %w", err)
+		return err
 	}
-	contentType := w.Header().Get("Content-Type")
-	if contentType == "" {
-		contentType = "application/json"
-	}
-	writeBody(w, status, contentType, body)
+	WriteEncoded(w, status, body)
 	return nil
 }
+
+// EncodeJSON encodes v as WriteJSON does.
+func EncodeJSON(v any) ([]byte, error) {
+	body, err := encodeJSON(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode response: %w", err)
+	}
+	return body, nil
+}
+
+// WriteEncoded is WriteJSON for what is encoded already.
+func WriteEncoded(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = isJSON
+	}
+	finish(w, status, body)
+}
+
+// isJSON is shared by all answers, as secure is.
+var isJSON = []string{"application/json"}
 
 // writeJSON is for values that always encode.
 func writeJSON(w http.ResponseWriter, status int, contentType string, v any, end string) {
@@ -35,9 +52,12 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, v any, end
 }
 
 func writeBody(w http.ResponseWriter, status int, contentType string, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.Header().Set("Content-Type", contentType)
+	finish(w, status, body)
+}
+
+func finish(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client hung up: nobody is left to tell
 }
