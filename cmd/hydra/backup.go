@@ -72,8 +72,10 @@ tokens go on to work, also those that are newer than the backup: no client loses
 its authorization.
 
 What was revoked or deleted after the backup is revoked no more. --log reads the
-servers' logs (log.format: json), lists it, and ends again the authorizations
-that they name. The rest of the list is for you to do again.`,
+servers' logs and audit logs (log.format: json), lists it, and does again what
+they name exactly: revoked tokens and consents, deleted clients, keys, trusted
+issuers and initial access tokens, ended access tokens and sessions. The rest of
+the list is for you to do again. It may be run more than once.`,
 		Example: `  hydra restored -c hydra.yml --backup-time 2026-11-23T03:00:00Z --log hydra.log
   journalctl -u hydra -o cat | hydra restored --backup-time 2026-11-23T03:00:00Z --log -`,
 		RunE: restored,
@@ -131,15 +133,15 @@ func reportRestored(w io.Writer, r server.Restored, logs bool) error {
 	case len(r.Events) == 0:
 		b.WriteString("The logs tell of nothing that was revoked or deleted since the backup.\n")
 	default:
-		fmt.Fprintf(&b, "Since the backup, according to the logs (%d were ended again, the others are yours to repeat):\n", r.Ended)
+		fmt.Fprintf(&b, "Since the backup, according to the logs (%d are done again, the others are yours to repeat):\n", r.Ended)
 	}
 	for _, e := range r.Events {
 		again := "to repeat"
 		if e.Again {
-			again = "ended again"
+			again = "done again"
 		}
 		fmt.Fprintf(&b, "  %s  %-11s  %s", e.Time.UTC().Format(time.RFC3339), again, e.Name)
-		for _, part := range []struct{ name, value string }{{"client", e.ClientID}, {"grant", e.Grant}, {"", e.Detail}} {
+		for _, part := range []struct{ name, value string }{{"client", e.ClientID}, {"grant", e.Grant}, {"", e.Object}, {"", e.Detail}} {
 			if part.value != "" {
 				fmt.Fprintf(&b, "  %s", strings.TrimSpace(part.name+" "+harmless(part.value)))
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,7 +48,7 @@ func SubjectObject(subject string) string {
 // aboutClient names the client that a decision's redirect is for.
 func aboutClient(ctx context.Context, to string) {
 	if u, err := url.Parse(to); err == nil && u.Query().Get("client_id") != "" {
-		about(ctx, "client:"+u.Query().Get("client_id"))
+		about(ctx, "client:"+escaped(u.Query().Get("client_id")))
 	}
 }
 
@@ -57,7 +58,7 @@ func objectOf(r *http.Request) string {
 	var parts []string
 	add := func(kind, value string) {
 		if value != "" {
-			parts = append(parts, kind+":"+strings.Map(visible, web.Shorten(value, 128)))
+			parts = append(parts, kind+":"+escaped(web.Shorten(value, 512)))
 		}
 	}
 	q := r.URL.Query()
@@ -83,6 +84,20 @@ func objectOf(r *http.Request) string {
 	add("session", q.Get("sid"))
 	add("consent", q.Get("consent_request_id"))
 	return strings.Join(parts, " ")
+}
+
+// escaped writes a name so that it has no space in it and can be read back:
+// what is not a visible character of ASCII stands as in a URL.
+func escaped(name string) string {
+	var b strings.Builder
+	for _, c := range []byte(name) {
+		if c <= ' ' || c > '~' || c == '%' {
+			fmt.Fprintf(&b, "%%%02X", c)
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // audited tells of what an operation changes.

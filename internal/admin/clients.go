@@ -21,7 +21,7 @@ func (h *Handler) handleCreateClient(g *generation, w http.ResponseWriter, r *ht
 	if err != nil {
 		return err
 	}
-	about(r.Context(), "client:"+c.ID)
+	about(r.Context(), "client:"+escaped(c.ID))
 	h.prepare(r.Context(), c)
 	w.Header().Set("Location", g.prefix+"/clients/"+segment(c.ID))
 	return web.WriteJSON(w, http.StatusCreated, g.client(c, plain))

@@ -39,7 +39,7 @@ var outlast = []secret.Kind{secret.Refresh, secret.Registration}
 type Restored struct {
 	Dropped []string // kinds whose values are dead
 	Deleted int      // stored requests and devices
-	Ended   int      // Grants that were ended again
+	Ended   int      // events that were repeated
 	Events  []LostEvent
 }
 
@@ -50,15 +50,16 @@ type LostEvent struct {
 	Name     string
 	ClientID string
 	Grant    string // the consent_request_id, if it is about one Grant
+	Object   string // what a change by the admin API was about, as the audit log writes it
 	Detail   string
-	Again    bool // it was done again
+	Again    bool // it was done again, or its effect is there by other means
 }
 
 // Restored makes a database that was restored from a backup of the given time
 // fit to be served: nothing short-lived comes back, while refresh tokens go on
 // to work, also those that are newer than the backup. logs are JSON logs of the
-// servers; what was revoked or deleted since the backup is listed, and Grants
-// that they name are ended again.
+// servers; what was revoked or deleted since the backup is listed, and repeated
+// where they say exactly what it was.
 func (d *Data) Restored(ctx context.Context, backup time.Time, keepSessions bool, logs ...io.Reader) (Restored, error) {
 	var done Restored
 	now := d.Now()
@@ -74,15 +75,13 @@ func (d *Data) Restored(ctx context.Context, backup time.Time, keepSessions bool
 	}
 	for i := range done.Events {
 		e := &done.Events[i]
-		id, err := oauth.ParseID(e.Grant)
-		if err != nil {
-			continue
-		}
-		if err := d.store.EndGrant(ctx, id, oauth.EndedByClient, now); err != nil {
+		var err error
+		if e.Again, err = (repeater{d, now, keepSessions}).again(ctx, *e); err != nil {
 			return done, err
 		}
-		e.Again = true
-		done.Ended++
+		if e.Again {
+			done.Ended++
+		}
 	}
 	for _, k := range secret.Kinds() {
 		if k == secret.Row || k == secret.Index || slices.Contains(outlast, k) || k == secret.SessionCookie && keepSessions {
@@ -128,7 +127,8 @@ var lost = []string{"_revoked", "_deleted", "_reused", "_replayed", "_ended", "_
 
 const maxLogLine = 1 << 20
 
-// lostEvents reads a JSON log, a line an event. Other lines are passed over.
+// lostEvents reads a JSON log, a line an event. Other lines are passed over, and
+// so are changes that were refused, which tell the status of their answer.
 func lostEvents(r io.Reader, since time.Time) ([]LostEvent, error) {
 	var events []LostEvent
 	lines := bufio.NewScanner(r)
@@ -139,13 +139,15 @@ func lostEvents(r io.Reader, since time.Time) ([]LostEvent, error) {
 			Event    string    `json:"event"`
 			ClientID string    `json:"client_id"`
 			Grant    string    `json:"grant"`
+			Object   string    `json:"object"`
 			Detail   string    `json:"detail"`
+			Status   int       `json:"status"`
 		}
-		if json.Unmarshal(lines.Bytes(), &e) != nil || e.Time.Before(since) {
+		if json.Unmarshal(lines.Bytes(), &e) != nil || e.Time.Before(since) || e.Status/100 == 4 {
 			continue
 		}
 		if slices.ContainsFunc(lost, func(end string) bool { return strings.HasSuffix(e.Event, end) }) {
-			events = append(events, LostEvent{Time: e.Time, Name: e.Event, ClientID: e.ClientID, Grant: e.Grant, Detail: e.Detail})
+			events = append(events, LostEvent{Time: e.Time, Name: e.Event, ClientID: e.ClientID, Grant: e.Grant, Object: e.Object, Detail: e.Detail})
 		}
 	}
 	return events, lines.Err()
