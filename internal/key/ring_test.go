@@ -350,3 +350,32 @@ func TestTwoNodesRotateAtOnce(t *testing.T) {
 		t.Errorf("%d announced and %d active keys, want 1 and 1", announced, active)
 	}
 }
+
+// What the job finds most of the time, nothing to do, costs requests nothing.
+func TestRotationThatChangesNothingAsksNobody(t *testing.T) {
+	t.Parallel()
+	m, c := &memStore{}, newClock()
+	r := newRing(t, m, c)
+	r.Watch.Staleness = time.Hour
+	mustStart(t, r)
+	if err := r.Rotate(t.Context()); err != nil { // announces what follows
+		t.Fatal(err)
+	}
+	mustCurrent(t, r.Watch, t.Context())
+	asked := m.asked
+	if err := r.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if mustCurrent(t, r.Watch, t.Context()); m.asked != asked {
+		t.Error("the versions were asked for again")
+	}
+	c.add(7 * 24 * time.Hour)
+	mustCurrent(t, r.Watch, t.Context())
+	asked = m.asked
+	if err := r.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if mustCurrent(t, r.Watch, t.Context()); m.asked == asked {
+		t.Error("after new keys were made, the versions were not asked for")
+	}
+}

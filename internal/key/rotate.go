@@ -158,6 +158,8 @@ func (r *Ring) change(ctx context.Context, fresh []oauth.SealKey, dead []uint32)
 			return err
 		}
 	}
-	r.Watch.Forget()
+	if len(fresh)+len(dead) > 0 {
+		r.Watch.Forget() // else every hour a request would ask for what nobody has changed
+	}
 	return r.reload(ctx)
 }

@@ -89,7 +89,9 @@ func TestAttackEncryptedRequestObjects(t *testing.T) {
 			t.Fatalf("%s: %d bytes are refused for their length already", name, len(object))
 		}
 		j.send(t, w.browser(), "request", object, "redirect_uri", j.Redirect).shown(t, "invalid_request_object")
-		if n, seen := w.count.TakeAll(); n != (storetest.Counts{}) {
+		// An unknown kid may be another node's new key, which is asked for once a
+		// second.
+		if n, seen := w.count.TakeAll(); n != (storetest.Counts{}) && n != (storetest.Counts{Reads: 1}) {
 			t.Errorf("%s costs %+v:\n%s", name, n, strings.Join(seen, "\n"))
 		}
 	}

@@ -28,7 +28,7 @@ func TestAttackRegisterHiddenMembers(t *testing.T) {
 	want := seen(plain)
 	hidden := m{
 		"owner": "root", "audience": []string{"https://api.test"}, "metadata": m{"role": "admin"}, "skip_consent": true, "skip_logout_consent": true,
-		"access_token_strategy": "jwt", "access_token_profile": "rfc9068", "access_token_signed_response_alg": "ES256", "claims_placement": "both",
+		"access_token_strategy": "jwt", "access_token_profile": "rfc9068", "access_token_signed_response_alg": "ES256",
 		"localhost_any_port": true, "overlapping_refresh": true, "client_secret_expires_at": 4_000_000_000, "uid": "00000000000000000000000000000000",
 		"epoch": 7, "version": 7, "origin": "admin", "expires_at": "9999-01-01T00:00:00Z", "registration_generation": 0,
 		"Owner": "root", "SKIP_CONSENT": true, "SkipConsent": true, "Lifespans": m{"JWTBearerAccess": 1 << 60},

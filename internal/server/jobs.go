@@ -18,6 +18,10 @@ type job struct {
 	// lease is how long the work may take before another node may begin it,
 	// too; 0: every node does it, or the work takes a lease of its own.
 	lease time.Duration
+	// after is how long a server that has started leaves it alone. What a job
+	// changes costs the next request a look at the versions of the caches, and
+	// a start has enough to do.
+	after time.Duration
 	run   func(context.Context) error
 }
 
@@ -30,15 +34,15 @@ type jobs struct {
 	wg     sync.WaitGroup
 }
 
-// start begins a job. Its first run comes after a random part of the
-// interval, and each later one up to a tenth early or late, so that nodes
-// that started together do not stay in step.
+// start begins a job. Its first run comes after the time that it is left alone
+// and a random part of the interval, and each later one up to a tenth early or
+// late, so that nodes that started together do not stay in step.
 func (j *jobs) start(ctx context.Context, b job) {
 	if b.every <= 0 {
 		return
 	}
 	j.wg.Go(func() {
-		wait := time.Duration(rand.Int64N(int64(min(b.every, time.Minute)))) //nolint:gosec // jitter
+		wait := b.after + time.Duration(rand.Int64N(int64(min(b.every, time.Minute)))) //nolint:gosec // jitter
 		for {
 			t := time.NewTimer(wait)
 			select {
@@ -92,7 +96,7 @@ func (a *app) jobs() []job {
 	return []job{
 		{name: "purge", every: a.config.Janitor.Interval, run: a.purge}, // takes a lease of its own
 		{name: "seal-ring", every: max(a.config.Cache.Staleness, time.Second), run: a.ring.Refresh},
-		{name: "seal-rotation", every: time.Hour, lease: time.Minute, run: a.ring.Rotate},
+		{name: "seal-rotation", every: time.Hour, lease: time.Minute, after: 4 * time.Minute, run: a.ring.Rotate},
 		{name: "key-rotation", every: rotationCheck(a.config.Keys.RotateEvery), lease: time.Minute, run: a.rotateKeys},
 	}
 }
