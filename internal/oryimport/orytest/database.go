@@ -77,7 +77,7 @@ func New(t testing.TB, r Release, e *storetest.Engine) *Database {
 // NewFile makes an empty SQLite database in a file.
 func NewFile(t testing.TB, r Release, path string) *Database {
 	t.Helper()
-	db, err := sql.Open("sqlite", path+"?_pragma=synchronous(0)")
+	db, err := sql.Open("sqlite", path+"?_pragma=synchronous(0)&_pragma=busy_timeout(60000)") // a reader may be about to end
 	if err != nil {
 		t.Fatal(err)
 	}
