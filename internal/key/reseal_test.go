@@ -66,6 +66,7 @@ func fillSealed(t *testing.T, r *Ring, s *Service, store oauth.Store, n int) (ch
 	must(store.AddRequest(t.Context(), &oauth.StoredRequest{ID: one, ExpiresAt: oauth.Never, PurgeAt: oauth.Never, Data: seal("requests", "data", one)}))
 	must(store.AddDevice(t.Context(), &oauth.Device{ID: one, ClientUID: client.UID, UserCode: one, ExpiresAt: oauth.Never, Data: seal("devices", "data", one)}))
 	must(store.AddLogoutCall(t.Context(), &oauth.LogoutCall{ID: one, ClientUID: client.UID, DueAt: oauth.Never, GiveUpAt: oauth.Never, ExpiresAt: oauth.Never, PurgeAt: oauth.Never, Data: seal("outbox", "data", one)}))
+	must(store.AddImportedSecret(t.Context(), &oauth.ImportedSecret{ID: one, CreatedAt: noon, Data: seal("imported_secrets", "data", one)}))
 	return func(r *Ring) {
 		t.Helper()
 		for i := range n {
@@ -130,8 +131,8 @@ func TestResealing(t *testing.T) {
 	}
 	steps := 0
 	total, err := next.Reseal(t.Context(), store, func(Resealed) { steps++ })
-	// The canary, the two halves of a signing key, five rows and the Grants.
-	want := 1 + 2 + 5 + grants + grants/3
+	// The canary, the two halves of a signing key, six rows and the Grants.
+	want := 1 + 2 + 6 + grants + grants/3
 	if err != nil || total.Seen != want || total.Sealed != want-130 || total.Failed != 0 || steps < 8 {
 		t.Errorf("Reseal() = %+v in %d steps, %v, want %d columns", total, steps, err, want)
 	}
