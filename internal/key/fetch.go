@@ -117,6 +117,10 @@ func (f *Fetcher) guarded(ctx context.Context, address string, limit time.Durati
 		began = true
 		return call(bounded, target)
 	})
+	if err == nil {
+		// A server may end its answer because we have hung up on it.
+		err = bounded.Err()
+	}
 	switch {
 	case err == nil:
 		return nil

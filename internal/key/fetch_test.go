@@ -365,7 +365,7 @@ func TestFetchTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, h)
-			if _, _, err := s.Get(t.Context(), "https://example.com/", FetchLimits{Time: 100 * time.Millisecond}); !errors.Is(err, ErrFetch) {
+			if _, _, err := s.Get(t.Context(), "https://example.com/", FetchLimits{Time: time.Second}); !errors.Is(err, ErrFetch) {
 				t.Errorf("Get() = %v", err)
 			}
 		})
@@ -374,7 +374,7 @@ func TestFetchTime(t *testing.T) {
 		t.Parallel()
 		s := newSite(t, hang)
 		s.Dial = func(ctx context.Context, _ netip.AddrPort) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
-		if _, _, err := s.Get(t.Context(), "https://example.com/", FetchLimits{Time: 50 * time.Millisecond}); !errors.Is(err, ErrFetch) {
+		if _, _, err := s.Get(t.Context(), "https://example.com/", FetchLimits{Time: time.Second}); !errors.Is(err, ErrFetch) {
 			t.Errorf("Get() = %v", err)
 		}
 	})
@@ -382,7 +382,7 @@ func TestFetchTime(t *testing.T) {
 		t.Parallel()
 		s := newSite(t, hang)
 		s.Resolve = func(ctx context.Context, _ string) ([]netip.Addr, error) { <-ctx.Done(); return nil, ctx.Err() }
-		if _, _, err := s.Get(t.Context(), "https://example.com/", FetchLimits{Time: 50 * time.Millisecond}); !errors.Is(err, ErrFetch) {
+		if _, _, err := s.Get(t.Context(), "https://example.com/", FetchLimits{Time: time.Second}); !errors.Is(err, ErrFetch) {
 			t.Errorf("Get() = %v", err)
 		}
 	})
@@ -393,7 +393,7 @@ func TestFetchTime(t *testing.T) {
 		t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
 		s.Dial = func(context.Context, netip.AddrPort) (net.Conn, error) { return ours, nil }
-		if _, _, err := s.Get(t.Context(), "https://example.com/", FetchLimits{Time: 50 * time.Millisecond}); !errors.Is(err, ErrFetch) {
+		if _, _, err := s.Get(t.Context(), "https://example.com/", FetchLimits{Time: time.Second}); !errors.Is(err, ErrFetch) {
 			t.Errorf("Get() = %v", err)
 		}
 	})

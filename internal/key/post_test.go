@@ -155,7 +155,7 @@ func TestPostBounds(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	})
-	silent.Time = 50 * time.Millisecond
+	silent.Time = time.Second
 	if _, _, err := silent.Post(t.Context(), nil); !errors.Is(err, ErrFetch) {
 		t.Errorf("a service that never answers: %v", err)
 	}
