@@ -39,7 +39,7 @@ test-engines: ## Run the tests of the whole program on PostgreSQL, then on Maria
 	TEST_ENGINE=PostgreSQL $(GO) test -timeout 15m ./internal/server
 	TEST_ENGINE=MariaDB $(GO) test -timeout 15m ./internal/server
 
-check: fmt vet race example-test bench-test judges test-engines unit ## Run all checks and tests; nothing is installed.
+check: fmt vet race example-test bench-test judges test-engines galera-contract unit ## Run all checks and tests; nothing is installed.
 
 fmt:
 	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -104,8 +104,11 @@ FLOWS ?= 10000
 test-nodes: ## Run FLOWS (10000) mixed flows through three nodes on each database server, while nodes and the server are killed.
 	NODES_FLOWS=$(FLOWS) $(GO) test -count=1 -timeout 120m -parallel 1 -run '^TestNodes' -v ./cmd/hydra
 
-test-galera: ## Run the store's contract and FLOWS flows (500) on a Galera cluster of three, of which one is killed (some minutes).
-	$(GO) test -count=1 -timeout 30m -tags galera -run '^TestContractOnGalera$$' ./internal/sqlstore
+.PHONY: galera-contract
+galera-contract:
+	$(GO) test -timeout 15m -tags galera -run '^TestContractOnGalera$$' ./internal/sqlstore
+
+test-galera: galera-contract ## Run the store's contract and FLOWS flows (500) on a Galera cluster of three, of which one is killed (some minutes).
 	NODES_FLOWS=$(if $(filter file,$(origin FLOWS)),500,$(FLOWS)) $(GO) test -count=1 -timeout 120m -tags galera -run '^TestNodesOnGalera$$' -v ./cmd/hydra
 
 # TEST_DSN_COCKROACH, TEST_DSN_YUGABYTE and TEST_DSN_TIDB name empty databases, whose tables the tests fill and empty.
