@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // embedded is the engine of a SQLite file or of a database in memory: all
@@ -208,7 +210,26 @@ func (e *embedded) migrate(ctx context.Context, f func(context.Context, *sql.DB)
 	}
 	db := e.pool(false)
 	defer db.Close()
-	return f(ctx, db)
+	// busy_timeout covers all but the moment in which a new file gets its
+	// write-ahead log: whoever comes then is told at once that it is locked.
+	patience := time.NewTimer(e.loc.busyTimeout)
+	defer patience.Stop()
+	for {
+		err := f(ctx, db)
+		if err == nil || !sqliteDialect.conflict(err) {
+			return err
+		}
+		pause := time.NewTimer(rand.N(firstPause << 3))
+		select {
+		case <-pause.C:
+		case <-patience.C:
+			pause.Stop()
+			return err
+		case <-ctx.Done():
+			pause.Stop()
+			return errors.Join(ctx.Err(), err)
+		}
+	}
 }
 
 // makeFile makes an empty database file that only its owner may read: it will
