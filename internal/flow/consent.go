@@ -156,8 +156,8 @@ func (s *Service) grant(c *carried, client *oauth.Client, req *oauth.Request, a 
 		g.RememberKey = s.rememberKey(c.ClientUID, c.Login.Subject)
 		g.ConsentUntil = rememberUntil(c.RequestedAt, a.RememberFor)
 	}
-	g.ExpiresAt = later(later(g.CodeExpiresAt, flowEnd), c.DeviceUntil) // of its values; the consent's own end stands beside it
-	g.PurgeAt = token.Appointment(later(g.ExpiresAt, g.ConsentUntil), now)
+	g.ExpiresAt = oauth.Later(oauth.Later(g.CodeExpiresAt, flowEnd), c.DeviceUntil) // of its values; the consent's own end stands beside it
+	g.PurgeAt = token.Appointment(oauth.Later(g.ExpiresAt, g.ConsentUntil), now)
 	g.Data, err = s.Tokens.SealData(id, data)
 	return g, err
 }
@@ -169,13 +169,6 @@ func rememberUntil(requestedAt time.Time, seconds int64) time.Time {
 		return oauth.Never
 	}
 	return requestedAt.Add(time.Duration(seconds) * time.Second)
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 func (s *Service) grantData(c *carried, req *oauth.Request, a AcceptConsent) *oauth.GrantData {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
-	"strings"
 	"time"
 
 	"hydra/internal/oauth"
@@ -462,11 +461,7 @@ func (s *Service) deviceLoginAgain(ctx context.Context, f *oauth.Flow) (string, 
 	if err != nil {
 		return "", err
 	}
-	sep := "?"
-	if strings.Contains(s.Options.LoginURL, "?") {
-		sep = "&"
-	}
-	return s.Options.LoginURL + sep + params.Encode(), nil
+	return oauth.WithQuery(s.Options.LoginURL, params), nil
 }
 
 // readFlow reads the flow's request again, by the rules that it was taken with.

@@ -77,12 +77,12 @@ func (s *Service) importedGrant(client *oauth.Client, a *oauth.Authorization, ch
 		ID: id, ClientUID: client.UID, Kind: oauth.ConsentGrant, SubjectKey: s.subjectKey(a.Subject), Skip: a.Skip,
 		RequestedAt: a.RequestedAt, HandledAt: a.HandledAt, CodeUsedAt: a.HandledAt,
 		Generation: chain.Generation, RotationID: chain.Rotation, RefreshedAt: chain.IssuedAt, RefreshExpiresAt: chain.ExpiresAt,
-		ExpiresAt: later(chain.ExpiresAt, now), OpID: oauth.ID(secret.NewID()),
+		ExpiresAt: oauth.Later(chain.ExpiresAt, now), OpID: oauth.ID(secret.NewID()),
 	}
 	if !until.IsZero() {
 		g.RememberKey, g.ConsentUntil = s.rememberKey(client.UID, a.Subject), until
 	}
-	g.PurgeAt = token.Appointment(later(g.ExpiresAt, until), now)
+	g.PurgeAt = token.Appointment(oauth.Later(g.ExpiresAt, until), now)
 	flow, err := s.importedFlow(client, a, chain.Seed)
 	if err != nil {
 		return nil, err

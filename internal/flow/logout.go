@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"hydra/internal/oauth"
@@ -122,7 +121,7 @@ func (s *Service) Logout(ctx context.Context, params url.Values, rawQuery string
 	challenge, _, err := s.seal(ctx, secret.LogoutChallenge, l.seal(), l.requestedAt, func() error {
 		return s.quota.take(l.clientID, b.Network, s.Options.MaxSealedChars == 0, l.requestedAt)
 	})
-	return LogoutOutcome{Ask: withParams(s.Options.LogoutURL, url.Values{"logout_challenge": {challenge}})}, err
+	return LogoutOutcome{Ask: oauth.WithQuery(s.Options.LogoutURL, url.Values{"logout_challenge": {challenge}})}, err
 }
 
 // hintedLogout reads a request of a client, which an ID token vouches for, and
@@ -215,18 +214,9 @@ func (s *Service) afterLogout(client *oauth.Client, params url.Values) (string, 
 		return "", oauth.InvalidRequest.Hint("The post_logout_redirect_uri is not one that the client has registered.")
 	}
 	if state := params.Get("state"); state != "" {
-		to = withParams(to, url.Values{"state": {state}})
+		to = oauth.WithQuery(to, url.Values{"state": {state}})
 	}
 	return to, nil
-}
-
-// withParams adds parameters to an address, and leaves the rest of it alone.
-func withParams(address string, params url.Values) string {
-	sep := "?"
-	if strings.Contains(address, "?") {
-		sep = "&"
-	}
-	return address + sep + strings.ReplaceAll(params.Encode(), "+", "%20")
 }
 
 // LogoutRequest returns the request behind a logout challenge. Errors:

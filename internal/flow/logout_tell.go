@@ -28,7 +28,7 @@ func (s *Service) endSession(ctx context.Context, id oauth.ID) (frames []string,
 		}
 		for _, c := range clients {
 			if c.Client.FrontchannelLogoutURI != "" {
-				frames = append(frames, withParams(c.Client.FrontchannelLogoutURI, url.Values{"iss": {s.Options.Issuer}, "sid": {id.String()}}))
+				frames = append(frames, oauth.WithQuery(c.Client.FrontchannelLogoutURI, url.Values{"iss": {s.Options.Issuer}, "sid": {id.String()}}))
 			}
 			if c.Client.BackchannelLogoutURI == "" {
 				continue

@@ -213,7 +213,7 @@ func (s *Service) bury(ctx context.Context, f *oauth.Flow, now time.Time) error 
 		end = now
 	}
 	if f.ForDevice() {
-		end = later(end, f.DeviceUntil) // until then it asks
+		end = oauth.Later(end, f.DeviceUntil) // until then it asks
 	}
 	return s.Store.RejectGrant(ctx, &oauth.Grant{
 		ID: f.Seed.GrantID(), ClientUID: f.ClientUID, Kind: kindOf(f),

@@ -43,3 +43,11 @@ func IsNever(t time.Time) bool { return !t.Before(Never) }
 // Past reports whether now has reached t. The zero time has never been set
 // and counts as past.
 func Past(t, now time.Time) bool { return !now.Before(t) }
+
+// Later returns the later of two times.
+func Later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -121,15 +121,12 @@ func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, out flow.Outc
 		return
 	}
 	to := out.To
-	if len(params) > 0 {
-		sep := "?"
-		switch {
-		case out.Mode == oauth.ModeFragment:
-			sep = "#"
-		case strings.Contains(to, "?"):
-			sep = "&"
-		}
-		to += sep + encode(params)
+	switch {
+	case len(params) == 0:
+	case out.Mode == oauth.ModeFragment:
+		to += "#" + oauth.EncodeParams(params)
+	default:
+		to = oauth.WithQuery(to, params)
 	}
 	found(w, to)
 }
@@ -189,12 +186,6 @@ func clip(text string, most int) string {
 	return text
 }
 
-// encode writes a space as %20, which every client decodes, also those that
-// do not treat the response as a form.
-func encode(params url.Values) string {
-	return strings.ReplaceAll(params.Encode(), "+", "%20")
-}
-
 // show tells the user. What nobody can mend by starting over is answered at
 // once, with its status; the rest goes to the operator's error page.
 func (h *Handler) show(w http.ResponseWriter, r *http.Request, err error) {
@@ -206,11 +197,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, err error) {
 	if !params.Has("error_hint") {
 		params.Set("error_hint", "")
 	}
-	sep := "?"
-	if strings.Contains(h.ErrorURL, "?") {
-		sep = "&"
-	}
-	found(w, h.ErrorURL+sep+encode(params))
+	found(w, oauth.WithQuery(h.ErrorURL, params))
 }
 
 // showFault shows a fault of the server as a page.

@@ -61,17 +61,10 @@ func (s *Service) PayFront(ctx context.Context, f Front) (*Response, error) {
 	// As at the token endpoint: the browser's patience decides nothing any more.
 	err = s.Store.PayFront(context.WithoutCancel(ctx), f.Row.ID, oauth.FrontPayout{
 		Op: oauth.ID(secret.NewID()), Now: f.Now, ExpiresAt: expires,
-		PurgeAt: laterOf(Appointment(expires, f.Now), f.Row.PurgeAt), Parent: f.Row.Parent,
+		PurgeAt: oauth.Later(Appointment(expires, f.Now), f.Row.PurgeAt), Parent: f.Row.Parent,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return res, nil
-}
-
-func laterOf(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

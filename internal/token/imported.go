@@ -146,10 +146,10 @@ func (i *Imports) Chain(a *oauth.Authorization, until, now time.Time) Chain {
 	for _, t := range a.Tokens {
 		if !t.Spent && !oauth.Past(t.ExpiresAt, now) {
 			c.Generation, c.Rotation = importedCurrent, i.rotation(id)
-			c.IssuedAt, c.ExpiresAt = latest(c.IssuedAt, t.IssuedAt), latest(c.ExpiresAt, t.ExpiresAt)
+			c.IssuedAt, c.ExpiresAt = oauth.Later(c.IssuedAt, t.IssuedAt), oauth.Later(c.ExpiresAt, t.ExpiresAt)
 		}
 	}
-	c.Mark.ExpiresAt = latest(latest(c.ExpiresAt, until), now)
+	c.Mark.ExpiresAt = oauth.Later(oauth.Later(c.ExpiresAt, until), now)
 	if c.ExpiresAt.IsZero() {
 		return c
 	}
@@ -161,13 +161,6 @@ func (i *Imports) Chain(a *oauth.Authorization, until, now time.Time) Chain {
 		c.Tokens = append(c.Tokens, row)
 	}
 	return c
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // Known reports whether the chain was taken over before.
