@@ -24,6 +24,22 @@ func (w *person) both(c *app, once bool, form url.Values) (answers [2]*answer, e
 	return answers, errs
 }
 
+// race spends what can be spent once at two nodes at once, and keeps the tokens
+// of those who won. lost says whose answer did not come.
+func (w *person) race(p *permission, c *app, form url.Values) (answers [2]*answer, won int, lost, err error) {
+	answers, errs := w.both(c, true, form)
+	for i, a := range answers {
+		if errs[i] == nil && a.status == http.StatusOK {
+			won++
+			p.note("tokens by node %s", a.node)
+			if _, err := w.paid(p, a); err != nil {
+				return answers, won, nil, err
+			}
+		}
+	}
+	return answers, won, errors.Join(errs[0], errs[1]), nil
+}
+
 // codeRace spends a code at two nodes at once. One wins, and the Grant is
 // ended, because two had the code.
 func (w *person) codeRace() error {
@@ -31,19 +47,10 @@ func (w *person) codeRace() error {
 	if err != nil {
 		return err
 	}
-	answers, errs := w.both(w.f.client, true, codeForm(code))
-	won := 0
-	for i, a := range answers {
-		if errs[i] == nil && a.status == http.StatusOK {
-			won++
-			p.note("tokens by node %s", a.node)
-			if _, err := w.paid(p, a); err != nil {
-				return err
-			}
-		}
-	}
-	lost := errors.Join(errs[0], errs[1])
+	answers, won, lost, err := w.race(p, w.f.client, codeForm(code))
 	switch {
+	case err != nil:
+		return err
 	case won > 1:
 		return fmt.Errorf("a code was spent twice, at the nodes %s and %s", answers[0].node, answers[1].node)
 	case lost != nil:
@@ -163,19 +170,10 @@ func (w *person) device() error {
 	if _, err := w.open(v, at, pages+"done", "client_id"); err != nil {
 		return err
 	}
-	answers, errs := w.both(v.client, true, url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {codes.Device}})
-	won := 0
-	for i, a := range answers {
-		if errs[i] == nil && a.status == http.StatusOK {
-			won++
-			p.note("tokens by node %s", a.node)
-			if _, err := w.paid(p, a); err != nil {
-				return err
-			}
-		}
-	}
-	lost := errors.Join(errs[0], errs[1])
+	answers, won, lost, err := w.race(p, v.client, url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {codes.Device}})
 	switch {
+	case err != nil:
+		return err
 	case won > 1:
 		return fmt.Errorf("a device code was spent twice, at the nodes %s and %s", answers[0].node, answers[1].node)
 	case lost != nil:

@@ -51,12 +51,12 @@ const (
 
 	keepRevokedTokens = `UPDATE revoked_tokens SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM revoked_tokens v
 		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
+	purgeRevokedTokens = `DELETE FROM revoked_tokens WHERE id IN (SELECT id FROM (SELECT v.id FROM revoked_tokens v
+		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
+
 	keepOutbox = `UPDATE outbox SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM outbox v
 		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at > ?`
 	purgeOutbox = `DELETE FROM outbox WHERE id IN (SELECT id FROM (SELECT v.id FROM outbox v
-		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
-
-	purgeRevokedTokens = `DELETE FROM revoked_tokens WHERE id IN (SELECT id FROM (SELECT v.id FROM revoked_tokens v
 		WHERE v.b = ? AND v.purge_at <= ? ORDER BY v.purge_at LIMIT ?) x) AND expires_at <= ?`
 
 	keepGuesses = `UPDATE guesses SET purge_at = ? WHERE id IN (SELECT id FROM (SELECT v.id FROM guesses v
