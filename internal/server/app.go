@@ -197,18 +197,13 @@ func hostname(address string) string {
 
 // edge wraps a port's routes with what every request gets.
 func (a *app) edge(h http.Handler, port string, l config.Listener, o Options, errs *web.Errors, m *metrics) http.Handler {
-	events := &web.Events{Log: o.Log, Metrics: m.http, Errors: errs, Now: o.Now, Port: port}
+	events := &web.Events{Log: o.Log, Metrics: m.http, Errors: errs, Now: o.Now, Port: port, Scope: a.watch.Scope}
 	guard := &web.Edge{
 		RequireHTTPS: len(l.TLS.TermFrom) > 0 && !a.config.PlainHTTP(),
 		Trusted:      l.TLS.TermFrom, Errors: errs,
 	}
 	return web.Chain(h,
-		events.Wrap, web.SecurityHeaders, guard.Wrap, web.LimitBody(maxBody),
-		func(h http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				h.ServeHTTP(w, r.WithContext(a.watch.Scope(r.Context())))
-			})
-		})
+		events.Wrap, web.SecurityHeaders, guard.Wrap, web.LimitBody(maxBody))
 }
 
 // maxBody bounds every request's body; most handlers have a smaller bound.

@@ -12,14 +12,14 @@ import (
 
 // NewLogger returns the logger that the configuration asks for.
 func NewLogger(w io.Writer, c config.Log) *slog.Logger {
-	o := &slog.HandlerOptions{Level: level(c.Level), ReplaceAttr: replace}
+	lowest := level(c.Level)
 	switch c.Format {
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, o))
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: lowest, ReplaceAttr: replace}))
 	case "json_pretty":
-		return slog.New(slog.NewJSONHandler(indenter{w}, o))
+		return slog.New(slog.NewJSONHandler(indenter{w}, &slog.HandlerOptions{Level: lowest, ReplaceAttr: replace}))
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: lowest})) // has durations readable by itself
 }
 
 // levelTrace is below debug, as in the original.

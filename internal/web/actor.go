@@ -1,9 +1,6 @@
 package web
 
-import (
-	"context"
-	"net/netip"
-)
+import "context"
 
 type actorKey struct{}
 
@@ -23,9 +20,9 @@ func Actor(ctx context.Context) string {
 // NetworkOf is Network for the context of a request that passed an Edge; "" for
 // what is no request.
 func NetworkOf(ctx context.Context) string {
-	addr, ok := ctx.Value(edgeKey{}).(netip.Addr)
-	if !ok {
+	e := eventOf(ctx)
+	if e == nil || !e.located {
 		return ""
 	}
-	return network(addr)
+	return network(e.source)
 }

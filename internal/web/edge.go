@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -12,7 +11,8 @@ import (
 // Edge learns where a request comes from, and turns away what came over plain
 // HTTP when that is not allowed. Forwarding headers are believed only when the
 // peer, by its socket address, is a trusted proxy. A peer on a unix socket is
-// one: whoever may open the socket was let in by the file system.
+// one: whoever may open the socket was let in by the file system. It belongs
+// within Events, which keeps what it learns.
 type Edge struct {
 	// RequireHTTPS turns away requests that came neither over TLS nor through
 	// a trusted proxy that says it was called over HTTPS.
@@ -21,8 +21,6 @@ type Edge struct {
 	Trusted []netip.Prefix
 	Errors  *Errors
 }
-
-type edgeKey struct{}
 
 // Wrap returns h with the guard in front of it (contract §1.2).
 func (m *Edge) Wrap(h http.Handler) http.Handler {
@@ -33,8 +31,10 @@ func (m *Edge) Wrap(h http.Handler) http.Handler {
 			m.Errors.Write(w, r, AdminErrors, err)
 			return
 		}
-		ctx := context.WithValue(r.Context(), edgeKey{}, m.source(r))
-		h.ServeHTTP(w, r.WithContext(ctx))
+		if e := eventOf(r.Context()); e != nil {
+			e.source, e.located = m.source(r), true
+		}
+		h.ServeHTTP(w, r)
 	})
 }
 
@@ -125,10 +125,10 @@ func peerOf(r *http.Request) (addr netip.Addr, unix bool) {
 // the /64 of an IPv6 address, which one customer has for himself. It is a key
 // for limits; without an address it is "local".
 func Network(r *http.Request) string {
-	addr, ok := r.Context().Value(edgeKey{}).(netip.Addr)
-	if !ok {
-		addr, _ = peerOf(r)
+	if e := eventOf(r.Context()); e != nil && e.located {
+		return network(e.source)
 	}
+	addr, _ := peerOf(r)
 	return network(addr)
 }
 

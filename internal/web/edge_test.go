@@ -99,8 +99,8 @@ func TestNetwork(t *testing.T) {
 			r.RemoteAddr = test.peer
 			r.Header["X-Forwarded-For"] = test.forwarded
 			var got string
-			edge := &Edge{Trusted: proxies}
-			edge.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = Network(r) })).
+			edge, events := &Edge{Trusted: proxies}, &Events{}
+			events.Wrap(edge.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = Network(r) }))).
 				ServeHTTP(httptest.NewRecorder(), r)
 			if got != test.want {
 				t.Errorf("Network() = %q, want %q", got, test.want)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -25,17 +26,22 @@ type Events struct {
 	Errors  *Errors          // writes the answer for a panic
 	Now     func() time.Time // nil: time.Now
 	Port    string           // "public" or "admin", for the line
+
+	// Scope adds to the context of each request; nil: nothing is added.
+	Scope func(context.Context) context.Context
 }
 
 // event collects what is known about a request until it is answered.
 type event struct {
-	id     string
-	mu     sync.Mutex
-	route  string
-	kind   string
-	cause  string
-	attrs  []slog.Attr
-	failed bool
+	id      string
+	source  netip.Addr // where the request comes from, as Edge knows it; see Network
+	located bool       // Edge has set source
+	mu      sync.Mutex
+	route   string
+	kind    string
+	cause   string
+	attrs   []slog.Attr
+	failed  bool
 }
 
 type eventKey struct{}
@@ -118,13 +124,21 @@ func (m *Events) Wrap(h http.Handler) http.Handler {
 	if now == nil {
 		now = time.Now
 	}
+	var log slog.Handler
+	if m.Log != nil {
+		log = m.Log.With("port", m.Port).Handler()
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := now()
 		e := &event{id: requestIDHeader(r)}
 		if e.id == "" {
 			e.id = newRequestID()
 		}
-		r = r.WithContext(context.WithValue(r.Context(), eventKey{}, e))
+		ctx := context.WithValue(r.Context(), eventKey{}, e)
+		if m.Scope != nil {
+			ctx = m.Scope(ctx)
+		}
+		r = r.WithContext(ctx)
 		rec := &recorder{ResponseWriter: w}
 		rec.Header().Set("X-Request-Id", e.id)
 		defer func() {
@@ -132,7 +146,7 @@ func (m *Events) Wrap(h http.Handler) http.Handler {
 			if thrown != nil {
 				m.panicked(rec, r, e, thrown)
 			}
-			m.finish(rec, r, e, now().Sub(begin))
+			m.finish(log, rec, r, e, begin, now().Sub(begin))
 			if thrown != nil && (thrown == http.ErrAbortHandler || rec.began && e.failed) {
 				panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 			}
@@ -162,7 +176,7 @@ func (m *Events) panicked(rec *recorder, r *http.Request, e *event, thrown any) 
 	m.Errors.Write(rec, r, AdminErrors, oauth.ServerError.Because(fmt.Errorf("%s", text)))
 }
 
-func (m *Events) finish(rec *recorder, r *http.Request, e *event, took time.Duration) {
+func (m *Events) finish(log slog.Handler, rec *recorder, r *http.Request, e *event, begin time.Time, took time.Duration) {
 	status := rec.status
 	if status == 0 {
 		status = http.StatusOK // the handler wrote nothing: net/http answers 200
@@ -177,9 +191,6 @@ func (m *Events) finish(rec *recorder, r *http.Request, e *event, took time.Dura
 	if m.Metrics != nil {
 		m.Metrics.observe(method, route, status, took)
 	}
-	if m.Log == nil {
-		return
-	}
 	level := slog.LevelInfo
 	switch {
 	case status >= 500 || e.failed:
@@ -187,19 +198,25 @@ func (m *Events) finish(rec *recorder, r *http.Request, e *event, took time.Dura
 	case isMonitoring(strings.TrimPrefix(route, "/admin")):
 		level = slog.LevelDebug // probes would drown everything else
 	}
-	attrs := []slog.Attr{
-		slog.String("port", m.Port),
+	if log == nil || !log.Enabled(r.Context(), level) {
+		return
+	}
+	// Without a slog.Logger in between nobody looks for the line of source that
+	// this is, nor at the clock again.
+	line := slog.NewRecord(begin.Add(took), level, "request", 0)
+	line.AddAttrs(
 		slog.String("method", method),
 		slog.String("route", route),
 		slog.Int("status", status),
-		slog.Duration("duration", took),
+		slog.Duration("duration", took.Round(time.Microsecond)),
 		slog.Int64("bytes", rec.bytes),
 		slog.String("request_id", e.id),
-	}
+	)
 	if e.kind != "" {
-		attrs = append(attrs, slog.String("error", e.kind), slog.String("cause", shorten(e.cause)))
+		line.AddAttrs(slog.String("error", e.kind), slog.String("cause", shorten(e.cause)))
 	}
-	m.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", append(attrs, e.attrs...)...)
+	line.AddAttrs(e.attrs...)
+	_ = log.Handle(r.Context(), line) // nobody is left to tell
 }
 
 // knownMethod bounds the number of different methods in logs and metrics.

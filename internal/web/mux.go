@@ -21,6 +21,10 @@ type Mux struct {
 	mux    http.ServeMux
 	routes map[string]*route // by path pattern
 	paths  []string          // the patterns in order of registration
+
+	// literal has the routes of patterns without wildcards. ServeMux prefers
+	// them to all others, so whoever asks for one needs no matching.
+	literal map[string]*route
 }
 
 // route is what is registered for one path pattern.
@@ -76,6 +80,12 @@ func (m *Mux) Handle(pattern string, h http.Handler) {
 		m.routes[p] = rt
 		m.paths = append(m.paths, p)
 		m.mux.Handle(p, rt)
+		if !strings.ContainsAny(p, "{%") && cleanPath(p) == p {
+			if m.literal == nil {
+				m.literal = map[string]*route{}
+			}
+			m.literal[p] = rt
+		}
 	}
 	if methods == "" {
 		rt.any = h
@@ -150,6 +160,11 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // ServeHTTP hands the request to the handler of its path.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rt := m.literal[r.URL.Path]; rt != nil && r.URL.RawPath == "" {
+		r.Pattern = r.URL.Path
+		rt.ServeHTTP(w, r)
+		return
+	}
 	r = markSlash(r)
 	asked := r.URL.EscapedPath()
 	if m.takes(asked, r) {
