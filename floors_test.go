@@ -50,10 +50,11 @@ var (
 var floors = map[string]floor{
 	"internal/oauth":  {level: 0, core: true, std: []string{"log/slog"}}, // LogValue redacts secrets
 	"internal/secret": {level: 0, core: true, modules: []string{"golang.org/x/crypto"}, std: []string{"crypto/rand"}},
+	"internal/pack":   {level: 0, core: true},
 	"internal/key":    {level: 1, core: true, imports: []string{"internal/oauth", "internal/secret"}, modules: []string{"github.com/go-jose/go-jose/v4"}, std: []string{"crypto/rand"}, alone: map[string][]string{"fetch.go": {"net/http"}, "post.go": {"net/http"}}}, // whom clients name, and whom the operator names
 	"internal/client": {level: 2, core: true, imports: upToKey, modules: []string{"golang.org/x/time/rate"}},
-	"internal/token":  {level: 3, core: true, imports: upToClient},
-	"internal/flow":   {level: 4, core: true, imports: upToToken, modules: []string{"golang.org/x/time/rate"}},
+	"internal/token":  {level: 3, core: true, imports: append(slices.Clone(upToClient), "internal/pack")},
+	"internal/flow":   {level: 4, core: true, imports: append(slices.Clone(upToToken), "internal/pack"), modules: []string{"golang.org/x/time/rate"}},
 
 	"internal/web":       {level: 1, imports: []string{"internal/oauth"}, modules: []string{"golang.org/x/time/rate", "github.com/prometheus/client_golang/prometheus"}, std: []string{"crypto/rand"}}, // ids of requests
 	"internal/config":    {level: 1, imports: []string{"internal/oauth"}, modules: []string{"github.com/goccy/go-yaml"}},

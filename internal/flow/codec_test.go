@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hydra/internal/oauth"
+	"hydra/internal/pack"
 )
 
 func wholeFlow() oauth.Flow {
@@ -31,14 +32,14 @@ func TestCodecRoundTrip(t *testing.T) {
 	fresh := oauth.Flow{RequestedAt: whole.RequestedAt}
 	for name, f := range map[string]oauth.Flow{"whole": whole, "fresh": fresh} {
 		t.Run(name, func(t *testing.T) {
-			w := new(writer)
+			w := new(pack.Writer)
 			appendRequest(w, &f)
 			appendDecision(w, &f)
 			var got oauth.Flow
-			r := &reader{b: w.b}
+			r := pack.NewReader(w.B)
 			readRequest(r, &got)
 			readDecision(r, &got)
-			if err := r.end(); err != nil {
+			if err := r.End(); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(f, got); diff != "" {
@@ -51,24 +52,24 @@ func TestCodecRoundTrip(t *testing.T) {
 // A value has one form: what reads at all is written back the same.
 func FuzzCodec(f *testing.F) {
 	whole := wholeFlow()
-	w := new(writer)
+	w := new(pack.Writer)
 	appendRequest(w, &whole)
 	appendDecision(w, &whole)
-	f.Add(w.b)
+	f.Add(w.B)
 	f.Add([]byte{formatVersion})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var got oauth.Flow
-		r := &reader{b: bytes.Clone(b)}
+		r := pack.NewReader(bytes.Clone(b))
 		readRequest(r, &got)
 		readDecision(r, &got)
-		if r.end() != nil {
+		if r.End() != nil {
 			return
 		}
-		w := new(writer)
+		w := new(pack.Writer)
 		appendRequest(w, &got)
 		appendDecision(w, &got)
-		if !bytes.Equal(w.b, b) {
-			t.Errorf("read %x, wrote %x", b, w.b)
+		if !bytes.Equal(w.B, b) {
+			t.Errorf("read %x, wrote %x", b, w.B)
 		}
 	})
 }

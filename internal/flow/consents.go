@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hydra/internal/oauth"
+	"hydra/internal/pack"
 	"hydra/internal/secret"
 )
 
@@ -95,28 +96,28 @@ func (s *Service) consentSession(ctx context.Context, row *oauth.GrantRow) (*Con
 // keep writes the consent challenge and its content for the Grant, whole: what
 // it refers to is gone long before the Grant is.
 func (c *carried) keep() []byte {
-	w := new(writer)
-	w.byte(formatVersion)
-	w.flags(c.consent.stored)
-	w.fixed(c.consent.ref[:])
-	w.uint(uint64(c.consent.kid))
-	w.fixed(c.consent.nonce[:])
-	w.bytes(c.later(true))
-	return w.b
+	w := new(pack.Writer)
+	w.Byte(formatVersion)
+	w.Flags(c.consent.stored)
+	w.Fixed(c.consent.ref[:])
+	w.Uint(uint64(c.consent.kid))
+	w.Fixed(c.consent.nonce[:])
+	w.Bytes(c.later(true))
+	return w.B
 }
 
 func (s *Service) kept(ctx context.Context, b []byte) (*carried, error) {
-	r := &reader{b: b}
-	if r.byte() != formatVersion {
-		r.fail()
+	r := pack.NewReader(b)
+	if r.Byte() != formatVersion {
+		r.Fail()
 	}
 	var o origin
-	o.stored = r.flags(1)[0]
-	r.fixed(o.ref[:])
-	o.kid = uint32(r.uint())
-	r.fixed(o.nonce[:])
-	payload := r.bytes()
-	if err := r.end(); err != nil {
+	o.stored = r.Flags(1)[0]
+	r.Fixed(o.ref[:])
+	o.kid = uint32(r.Uint())
+	r.Fixed(o.nonce[:])
+	payload := r.Bytes()
+	if err := r.End(); err != nil {
 		return nil, err
 	}
 	c, err := s.readLater(ctx, payload)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hydra/internal/oauth"
+	"hydra/internal/pack"
 	"hydra/internal/secret"
 )
 
@@ -105,9 +106,9 @@ func (s *Service) readDevice(c *oauth.Client, query string) (oauth.Request, erro
 // addDevice stores the request under a user code that nobody has.
 func (s *Service) addDevice(ctx context.Context, f *oauth.Flow, now time.Time) (userCode string, err error) {
 	id := f.Seed.GrantID()
-	w := new(writer)
+	w := new(pack.Writer)
 	appendRequest(w, f)
-	data, err := s.Sealer.SealRow("devices", "data", id[:], w.b)
+	data, err := s.Sealer.SealRow("devices", "data", id[:], w.B)
 	if err != nil {
 		return "", err
 	}
@@ -144,13 +145,13 @@ const maxUserCode = 64
 func (s *Service) StartDevice(userCode string, b Browser) (Outcome, error) {
 	value := base64.RawURLEncoding.EncodeToString(secret.Bytes(16))
 	f := &oauth.Flow{RequestedAt: s.Now(), CookieHash: hashCookie(value)}
-	w := new(writer)
-	w.byte(formatVersion)
-	w.time(f.RequestedAt)
-	w.fixed(f.CookieHash[:])
+	w := new(pack.Writer)
+	w.Byte(formatVersion)
+	w.Time(f.RequestedAt)
+	w.Fixed(f.CookieHash[:])
 	network := s.Sealer.Index("network", b.Network)
-	w.fixed(network[:])
-	challenge, err := s.Sealer.Seal(secret.DeviceChallenge, w.b)
+	w.Fixed(network[:])
+	challenge, err := s.Sealer.Seal(secret.DeviceChallenge, w.B)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -177,14 +178,14 @@ func (s *Service) openDevice(ctx context.Context, challenge string) (*deviceTrip
 		return nil, err
 	}
 	t := &deviceTrip{holder: oauth.ID(s.Sealer.Index("device holder", string(o.Payload)))}
-	r := &reader{b: o.Payload}
-	if r.byte() != formatVersion {
-		r.fail()
+	r := pack.NewReader(o.Payload)
+	if r.Byte() != formatVersion {
+		r.Fail()
 	}
-	t.RequestedAt = r.time()
-	r.fixed(t.CookieHash[:])
-	r.fixed(t.network[:])
-	if err := r.end(); err != nil {
+	t.RequestedAt = r.Time()
+	r.Fixed(t.CookieHash[:])
+	r.Fixed(t.network[:])
+	if err := r.End(); err != nil {
 		return nil, err
 	}
 	return t, s.tooLate(&t.Flow, true)
@@ -263,9 +264,9 @@ func (s *Service) lookForDevice(ctx context.Context, t *deviceTrip, userCode str
 		return nil, err
 	}
 	d := &found{deviceTrip: t, row: row, flow: new(oauth.Flow)}
-	r := &reader{b: plain}
+	r := pack.NewReader(plain)
 	readRequest(r, d.flow)
-	if err := r.end(); err != nil {
+	if err := r.End(); err != nil {
 		return nil, err
 	}
 	d.client, err = s.clientOf(ctx, d.flow)
@@ -353,10 +354,10 @@ func (s *Service) decide(ctx context.Context, challenge, userCode string, status
 }
 
 func (s *Service) deviceVerifierURL(ctx context.Context, d *found) (string, error) {
-	w := new(writer)
+	w := new(pack.Writer)
 	appendRequest(w, d.flow)
 	appendDecision(w, d.flow)
-	text, _, err := s.seal(ctx, secret.DeviceVerifier, w.b, d.flow.RequestedAt, func() error { return nil })
+	text, _, err := s.seal(ctx, secret.DeviceVerifier, w.B, d.flow.RequestedAt, func() error { return nil })
 	if err != nil {
 		return "", err
 	}
@@ -373,10 +374,10 @@ func (s *Service) ResumeDevice(ctx context.Context, params url.Values, b Browser
 	if err != nil {
 		return Outcome{}, err
 	}
-	f, r := new(oauth.Flow), &reader{b: payload}
+	f, r := new(oauth.Flow), pack.NewReader(payload)
 	readRequest(r, f)
 	readDecision(r, f)
-	if err := r.end(); err != nil {
+	if err := r.End(); err != nil {
 		return Outcome{}, err
 	}
 	if err := contradicts(params, f); err != nil {
@@ -409,9 +410,9 @@ func (s *Service) ResumeDevice(ctx context.Context, params url.Values, b Browser
 
 // loginURL makes the parameters that a device's flow goes to the login app with.
 func (s *Service) loginURL(ctx context.Context, f *oauth.Flow) (url.Values, error) {
-	w := new(writer)
+	w := new(pack.Writer)
 	appendRequest(w, f)
-	challenge, _, err := s.seal(ctx, secret.LoginChallenge, w.b, f.RequestedAt, func() error { return nil })
+	challenge, _, err := s.seal(ctx, secret.LoginChallenge, w.B, f.RequestedAt, func() error { return nil })
 	return url.Values{"login_challenge": {challenge}}, err
 }
 

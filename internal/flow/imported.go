@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hydra/internal/oauth"
+	"hydra/internal/pack"
 	"hydra/internal/secret"
 	"hydra/internal/token"
 )
@@ -113,9 +114,9 @@ func (s *Service) importedFlow(client *oauth.Client, a *oauth.Authorization, see
 		Seed: seed, ClientUID: client.UID, ClientID: client.ID, RequestedAt: a.RequestedAt, Query: query,
 		Login: &oauth.Login{Subject: a.Subject, AuthTime: a.AuthTime, ACR: a.ACR, AMR: a.AMR, Context: a.Context, ForcedID: a.Identifier},
 	}}
-	w := new(writer)
+	w := new(pack.Writer)
 	appendRequest(w, &c.Flow)
-	c.first = w.b
+	c.first = w.B
 	var err error
 	if c.login, err = s.importedOrigin(secret.LoginChallenge, c.first); err != nil {
 		return nil, err
@@ -126,8 +127,7 @@ func (s *Service) importedFlow(client *oauth.Client, a *oauth.Authorization, see
 
 // importedOrigin lets a challenge be shown that nobody was sent.
 func (s *Service) importedOrigin(k secret.Kind, payload []byte) (o origin, err error) {
-	a, b := s.Sealer.Index("flow value", k.String(), string(payload)), s.Sealer.Index("flow nonce", k.String(), string(payload))
-	copy(o.nonce[copy(o.nonce[:], a[:]):], b[:])
+	o.nonce, _ = s.identify(k, payload)
 	o.kid, err = s.Sealer.Current(k)
 	return o, err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hydra/internal/oauth"
+	"hydra/internal/pack"
 	"hydra/internal/secret"
 	"hydra/internal/token"
 )
@@ -56,17 +57,17 @@ type logout struct {
 }
 
 func (l *logout) seal() []byte {
-	w := new(writer)
-	w.byte(formatVersion)
-	w.time(l.requestedAt)
-	w.flags(l.byClient)
-	w.fixed(l.session[:])
-	w.fixed(l.browser[:])
-	w.text(l.subject)
-	w.text(l.clientID)
-	w.fixed(l.clientUID[:])
-	w.text(l.query)
-	return w.b
+	w := new(pack.Writer)
+	w.Byte(formatVersion)
+	w.Time(l.requestedAt)
+	w.Flags(l.byClient)
+	w.Fixed(l.session[:])
+	w.Fixed(l.browser[:])
+	w.Text(l.subject)
+	w.Text(l.clientID)
+	w.Fixed(l.clientUID[:])
+	w.Text(l.query)
+	return w.B
 }
 
 func (s *Service) openLogout(ctx context.Context, k secret.Kind, text string) (*logout, error) {
@@ -74,18 +75,18 @@ func (s *Service) openLogout(ctx context.Context, k secret.Kind, text string) (*
 	if err != nil {
 		return nil, err
 	}
-	r, l := &reader{b: payload}, new(logout)
-	if r.byte() != formatVersion {
+	r, l := pack.NewReader(payload), new(logout)
+	if r.Byte() != formatVersion {
 		return nil, errUnknownValue
 	}
-	l.requestedAt = r.time()
-	l.byClient = r.flags(1)[0]
-	r.fixed(l.session[:])
-	r.fixed(l.browser[:])
-	l.subject, l.clientID = r.text(), r.text()
-	r.fixed(l.clientUID[:])
-	l.query = r.text()
-	return l, r.end()
+	l.requestedAt = r.Time()
+	l.byClient = r.Flags(1)[0]
+	r.Fixed(l.session[:])
+	r.Fixed(l.browser[:])
+	l.subject, l.clientID = r.Text(), r.Text()
+	r.Fixed(l.clientUID[:])
+	l.query = r.Text()
+	return l, r.End()
 }
 
 // Logout takes a request to end the session (OpenID Connect RP-Initiated Logout

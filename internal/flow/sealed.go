@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hydra/internal/oauth"
+	"hydra/internal/pack"
 	"hydra/internal/secret"
 )
 
@@ -33,10 +34,9 @@ type carried struct {
 // Nonce and reference follow from the content by a keyed hash: the same step
 // taken twice gives the same text and the same row.
 func (s *Service) seal(ctx context.Context, k secret.Kind, payload []byte, requestedAt time.Time, allow func() error) (string, origin, error) {
-	a, b := s.Sealer.Index("flow value", k.String(), string(payload)), s.Sealer.Index("flow nonce", k.String(), string(payload))
+	nonce, ref := s.identify(k, payload)
 	if secret.SealedLen(k, len(payload)) <= s.inlineLimit(k) {
-		o := origin{}
-		copy(o.nonce[copy(o.nonce[:], a[:]):], b[:])
+		o := origin{nonce: nonce}
 		var err error
 		if o.kid, err = s.Sealer.Current(k); err != nil {
 			return "", origin{}, err
@@ -47,7 +47,6 @@ func (s *Service) seal(ctx context.Context, k secret.Kind, payload []byte, reque
 	if err := allow(); err != nil {
 		return "", origin{}, err
 	}
-	ref := oauth.ID(a)
 	id := rowOf(ref)
 	data, err := s.Sealer.SealRow("requests", "data", id[:], payload)
 	if err != nil {
@@ -56,6 +55,13 @@ func (s *Service) seal(ctx context.Context, k secret.Kind, payload []byte, reque
 	end := requestedAt.Add(s.Options.FlowTTL)
 	row := &oauth.StoredRequest{ID: id, Kind: int(k), CreatedAt: s.Now(), ExpiresAt: end, PurgeAt: end.Add(time.Hour), Data: data}
 	return ref.String(), origin{stored: true, ref: ref}, s.Store.AddRequest(ctx, row)
+}
+
+// identify returns what a content is called: the nonce of its value, or the
+// reference to its row.
+func (s *Service) identify(k secret.Kind, payload []byte) (nonce [secret.NonceSize]byte, ref oauth.ID) {
+	sum := s.Sealer.Digest("flow value", k.String(), payload)
+	return [secret.NonceSize]byte(sum[:]), oauth.ID(sum[:])
 }
 
 // inlineLimit is the option for challenges, which other people's apps keep in
@@ -113,9 +119,9 @@ func (s *Service) openLogin(ctx context.Context, challenge string) (*carried, er
 		return nil, err
 	}
 	c := &carried{login: o, first: payload}
-	r := &reader{b: payload}
+	r := pack.NewReader(payload)
 	readRequest(r, &c.Flow)
-	return c, r.end()
+	return c, r.End()
 }
 
 // openLater opens a value that carries a decision beside the request.
@@ -133,16 +139,16 @@ func (s *Service) openLater(ctx context.Context, k secret.Kind, text string) (*c
 
 func (s *Service) readLater(ctx context.Context, payload []byte) (*carried, error) {
 	c := new(carried)
-	r := &reader{b: payload}
-	c.login.stored = r.flags(1)[0]
+	r := pack.NewReader(payload)
+	c.login.stored = r.Flags(1)[0]
 	if c.login.stored {
-		r.fixed(c.login.ref[:])
+		r.Fixed(c.login.ref[:])
 	} else {
-		c.login.kid = uint32(r.uint())
-		r.fixed(c.login.nonce[:])
+		c.login.kid = uint32(r.Uint())
+		r.Fixed(c.login.nonce[:])
 	}
-	c.first = r.bytes()
-	if c.first == nil && r.err == nil {
+	c.first = r.Bytes()
+	if c.first == nil && r.Err() == nil {
 		first, err := s.stored(ctx, secret.LoginChallenge, c.login.ref)
 		if err != nil {
 			return nil, err
@@ -150,32 +156,32 @@ func (s *Service) readLater(ctx context.Context, payload []byte) (*carried, erro
 		c.first = first
 	}
 	readDecision(r, &c.Flow)
-	if err := r.end(); err != nil {
+	if err := r.End(); err != nil {
 		return nil, err
 	}
-	f := &reader{b: c.first}
+	f := pack.NewReader(c.first)
 	readRequest(f, &c.Flow)
-	return c, f.end()
+	return c, f.End()
 }
 
 // later writes the content of a value that carries a decision. A stored
 // request is only referred to, unless whole is set.
 func (c *carried) later(whole bool) []byte {
-	w := new(writer)
-	w.flags(c.login.stored)
+	w := new(pack.Writer)
+	w.Flags(c.login.stored)
 	if c.login.stored {
-		w.fixed(c.login.ref[:])
+		w.Fixed(c.login.ref[:])
 	} else {
-		w.uint(uint64(c.login.kid))
-		w.fixed(c.login.nonce[:])
+		w.Uint(uint64(c.login.kid))
+		w.Fixed(c.login.nonce[:])
 	}
 	if c.login.stored && !whole {
-		w.bytes(nil)
+		w.Bytes(nil)
 	} else {
-		w.bytes(c.first)
+		w.Bytes(c.first)
 	}
 	appendDecision(w, &c.Flow)
-	return w.b
+	return w.B
 }
 
 // loginChallenge is the text of the flow's login challenge. It is empty once

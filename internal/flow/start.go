@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hydra/internal/oauth"
+	"hydra/internal/pack"
 	"hydra/internal/secret"
 )
 
@@ -103,9 +104,9 @@ func (s *Service) toLogin(ctx context.Context, f *oauth.Flow, newAccount bool, b
 	value := base64.RawURLEncoding.EncodeToString(secret.Bytes(16))
 	f.CookieHash = hashCookie(value)
 
-	w := new(writer)
+	w := new(pack.Writer)
 	appendRequest(w, f)
-	challenge, _, err := s.seal(ctx, secret.LoginChallenge, w.b, f.RequestedAt, func() error {
+	challenge, _, err := s.seal(ctx, secret.LoginChallenge, w.B, f.RequestedAt, func() error {
 		return s.quota.take(f.ClientID, b.Network, s.Options.MaxSealedChars == 0, f.RequestedAt)
 	})
 	if err != nil {

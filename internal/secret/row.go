@@ -71,6 +71,17 @@ func appendParts(d []byte, parts ...string) []byte {
 // rotated. Index panics before the ring is loaded, for without its key every
 // look-up would miss in silence.
 func (s *Sealer) Index(purpose string, parts ...string) [16]byte {
+	sum := s.hash(purpose, parts...)
+	return [16]byte(sum[:16])
+}
+
+// Digest is Index for a longer content, uncut.
+func (s *Sealer) Digest(purpose, kind string, content []byte) [sha256.Size]byte {
+	sum := sha256.Sum256(content)
+	return s.hash(purpose, kind, string(sum[:]))
+}
+
+func (s *Sealer) hash(purpose string, parts ...string) (sum [sha256.Size]byte) {
 	r := s.ring.Load()
 	if r == nil || len(r.byKind[Index]) == 0 {
 		panic("secret: Index before the key ring was loaded")
@@ -83,7 +94,8 @@ func (s *Sealer) Index(purpose string, parts ...string) [16]byte {
 		size += 8 + len(p)
 	}
 	mac.Write(appendParts(appendParts(make([]byte, 0, size), purpose), parts...))
-	return [16]byte(mac.Sum(nil)[:16])
+	mac.Sum(sum[:0])
+	return sum
 }
 
 // RowKID tells which key sealed a column; false for what SealRow did not make.

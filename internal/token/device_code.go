@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hydra/internal/oauth"
+	"hydra/internal/pack"
 	"hydra/internal/secret"
 )
 
@@ -18,16 +19,19 @@ type devicePayload struct {
 }
 
 func encodeDevice(p devicePayload) []byte {
-	b := append(append([]byte(nil), p.Seed[:]...), p.ClientUID[:]...)
-	return putInt(b, p.Expires)
+	var w pack.Writer
+	w.Fixed(p.Seed[:])
+	w.Fixed(p.ClientUID[:])
+	w.Count(p.Expires)
+	return w.B
 }
 
 func decodeDevice(b []byte) (p devicePayload, err error) {
-	r := reader{b: b}
-	r.fixed(p.Seed[:])
-	r.fixed(p.ClientUID[:])
-	p.Expires = r.int()
-	return p, r.end()
+	r := pack.NewReader(b)
+	r.Fixed(p.Seed[:])
+	r.Fixed(p.ClientUID[:])
+	p.Expires = r.Count()
+	return p, r.End()
 }
 
 // DeviceCode seals the device code (RFC 8628 §3.2) for the Grant that the seed

@@ -1,22 +1,12 @@
 package token
 
 import (
-	"bytes"
-	"encoding/binary"
-	"errors"
-	"math"
-
 	"hydra/internal/oauth"
+	"hydra/internal/pack"
 )
 
-// The payloads that are sealed into codes and tokens: compact, binary, and
-// strict. There is exactly one byte string for each value: varints are minimal,
-// nothing may follow the last field, and a flag that this release does not
-// know is refused, so that an older node never accepts half of what a newer
-// one meant.
-
-// errPayload is what a decoder answers to anything it would not have written.
-var errPayload = errors.New("token: not a payload of this release")
+// The payloads that are sealed into codes and tokens, in the form of package
+// pack.
 
 // codePayload is sealed into an authorization code.
 type codePayload struct {
@@ -120,15 +110,17 @@ func (s *subset) pick(all []string) []string {
 }
 
 func encodeCode(p codePayload) []byte {
-	b := append([]byte(nil), p.Seed[:]...)
-	return putInt(b, p.Expires)
+	var w pack.Writer
+	w.Fixed(p.Seed[:])
+	w.Count(p.Expires)
+	return w.B
 }
 
 func decodeCode(b []byte) (p codePayload, err error) {
-	r := reader{b: b}
-	r.fixed(p.Seed[:])
-	p.Expires = r.int()
-	return p, r.end()
+	r := pack.NewReader(b)
+	r.Fixed(p.Seed[:])
+	p.Expires = r.Count()
+	return p, r.End()
 }
 
 // Flags of an access token and of a reference.
@@ -140,100 +132,117 @@ const (
 )
 
 func encodeAccess(p accessPayload) []byte {
-	b := append([]byte{narrowing(p.Scope, p.Audience)}, p.Key[:]...)
-	b = putInt(b, p.Generation)
-	b = putInt(b, p.Epoch)
-	b = putInt(b, p.Issued)
-	b = putInt(b, p.Lifetime)
-	return putSubset(putSubset(b, p.Scope), p.Audience)
+	var w pack.Writer
+	w.Byte(narrowing(p.Scope, p.Audience))
+	w.Fixed(p.Key[:])
+	w.Count(p.Generation)
+	w.Count(p.Epoch)
+	w.Count(p.Issued)
+	w.Count(p.Lifetime)
+	putSubset(&w, p.Scope)
+	putSubset(&w, p.Audience)
+	return w.B
 }
 
 func decodeAccess(b []byte) (p accessPayload, err error) {
-	r := reader{b: b}
-	flags := r.flags(narrowedScope | narrowedAudience)
-	r.fixed(p.Key[:])
-	p.Generation = r.int()
-	p.Epoch = r.int()
-	p.Issued = r.int()
-	p.Lifetime = r.int()
-	p.Scope = r.subset(flags&narrowedScope != 0)
-	p.Audience = r.subset(flags&narrowedAudience != 0)
-	return p, r.end()
+	r := pack.NewReader(b)
+	flags := readFlags(r, narrowedScope|narrowedAudience)
+	r.Fixed(p.Key[:])
+	p.Generation = r.Count()
+	p.Epoch = r.Count()
+	p.Issued = r.Count()
+	p.Lifetime = r.Count()
+	p.Scope = readSubset(r, flags&narrowedScope != 0)
+	p.Audience = readSubset(r, flags&narrowedAudience != 0)
+	return p, r.End()
 }
 
 func encodeRefresh(p refreshPayload) []byte {
-	b := append([]byte(nil), p.Seed[:]...)
-	b = putInt(b, p.Generation)
-	return append(b, p.Rotation[:]...)
+	var w pack.Writer
+	w.Fixed(p.Seed[:])
+	w.Count(p.Generation)
+	w.Fixed(p.Rotation[:])
+	return w.B
 }
 
 func decodeRefresh(b []byte) (p refreshPayload, err error) {
-	r := reader{b: b}
-	r.fixed(p.Seed[:])
-	p.Generation = r.int()
-	r.fixed(p.Rotation[:])
-	return p, r.end()
+	r := pack.NewReader(b)
+	r.Fixed(p.Seed[:])
+	p.Generation = r.Count()
+	r.Fixed(p.Rotation[:])
+	return p, r.End()
 }
 
 func encodeMachine(p machinePayload) []byte {
+	var w pack.Writer
 	var flags byte
 	if p.Session != nil {
 		flags |= withSession
 	}
-	b := append([]byte{flags}, p.ClientUID[:]...)
-	b = putInt(b, p.Epoch)
-	b = putInt(b, p.Issued)
-	b = putInt(b, p.Lifetime)
-	b = putBytes(b, []byte(p.Subject))
-	b = putList(putList(b, p.Scope), p.Audience)
+	w.Byte(flags)
+	w.Fixed(p.ClientUID[:])
+	w.Count(p.Epoch)
+	w.Count(p.Issued)
+	w.Count(p.Lifetime)
+	w.Text(p.Subject)
+	w.List(p.Scope)
+	w.List(p.Audience)
 	if p.Session != nil {
-		b = putBytes(b, p.Session)
+		w.Bytes(p.Session)
 	}
-	return b
+	return w.B
 }
 
 func decodeMachine(b []byte) (p machinePayload, err error) {
-	r := reader{b: b}
-	flags := r.flags(withSession)
-	r.fixed(p.ClientUID[:])
-	p.Epoch = r.int()
-	p.Issued = r.int()
-	p.Lifetime = r.int()
-	p.Subject = string(r.bytes())
-	p.Scope = r.list()
-	p.Audience = r.list()
+	r := pack.NewReader(b)
+	flags := readFlags(r, withSession)
+	r.Fixed(p.ClientUID[:])
+	p.Epoch = r.Count()
+	p.Issued = r.Count()
+	p.Lifetime = r.Count()
+	p.Subject = r.Text()
+	p.Scope = r.List()
+	p.Audience = r.List()
 	if flags&withSession != 0 {
-		p.Session = append([]byte{}, r.bytes()...)
+		p.Session = append([]byte{}, r.Bytes()...)
 	}
-	return p, r.end()
+	return p, r.End()
 }
 
 func encodeReference(p referencePayload) []byte {
+	var w pack.Writer
 	if !p.ClientUID.IsZero() {
-		return putInt(append([]byte{ofMachine}, p.ClientUID[:]...), p.Epoch)
+		w.Byte(ofMachine)
+		w.Fixed(p.ClientUID[:])
+		w.Count(p.Epoch)
+		return w.B
 	}
-	b := append([]byte{narrowing(p.Scope, p.Audience)}, p.Grant[:]...)
-	b = putInt(b, p.Epoch)
-	b = putInt(b, p.Generation)
-	return putSubset(putSubset(b, p.Scope), p.Audience)
+	w.Byte(narrowing(p.Scope, p.Audience))
+	w.Fixed(p.Grant[:])
+	w.Count(p.Epoch)
+	w.Count(p.Generation)
+	putSubset(&w, p.Scope)
+	putSubset(&w, p.Audience)
+	return w.B
 }
 
 func decodeReference(b []byte) (p referencePayload, err error) {
-	r := reader{b: b}
-	flags := r.flags(narrowedScope | narrowedAudience | ofMachine)
+	r := pack.NewReader(b)
+	flags := readFlags(r, narrowedScope|narrowedAudience|ofMachine)
 	if flags&ofMachine != 0 {
-		r.fail(flags != ofMachine)
-		r.fixed(p.ClientUID[:])
-		r.fail(p.ClientUID.IsZero())
-		p.Epoch = r.int()
-		return p, r.end()
+		r.Fixed(p.ClientUID[:])
+		if flags != ofMachine || p.ClientUID.IsZero() {
+			r.Fail()
+		}
+		p.Epoch = r.Count()
+		return p, r.End()
 	}
-	r.fixed(p.Grant[:])
-	p.Epoch = r.int()
-	p.Generation = r.int()
-	p.Scope = r.subset(flags&narrowedScope != 0)
-	p.Audience = r.subset(flags&narrowedAudience != 0)
-	return p, r.end()
+	r.Fixed(p.Grant[:])
+	p.Epoch = r.Count()
+	p.Generation = r.Count()
+	p.Scope = readSubset(r, flags&narrowedScope != 0)
+	p.Audience = readSubset(r, flags&narrowedAudience != 0)
+	return p, r.End()
 }
 
 func narrowing(scope, audience *subset) (flags byte) {
@@ -246,106 +255,29 @@ func narrowing(scope, audience *subset) (flags byte) {
 	return flags
 }
 
-// putInt appends a number that is never negative: a count or a time after 1970.
-func putInt(b []byte, n int64) []byte { return binary.AppendUvarint(b, uint64(max(n, 0))) }
-
-func putBytes(b, s []byte) []byte { return append(putInt(b, int64(len(s))), s...) }
-
-func putList(b []byte, list []string) []byte {
-	b = putInt(b, int64(len(list)))
-	for _, s := range list {
-		b = putBytes(b, []byte(s))
-	}
-	return b
-}
-
-func putSubset(b []byte, s *subset) []byte {
-	if s == nil {
-		return b
-	}
-	return putBytes(b, s.bits)
-}
-
-// reader takes a payload apart. After the first mistake it returns zeros.
-type reader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *reader) fail(when bool) {
-	if when {
-		r.bad, r.b = true, nil
+func putSubset(w *pack.Writer, s *subset) {
+	if s != nil {
+		w.Bytes(s.bits)
 	}
 }
 
-// end reports a mistake, or bytes that nobody asked for.
-func (r *reader) end() error {
-	if r.bad || len(r.b) != 0 {
-		return errPayload
-	}
-	return nil
-}
-
-func (r *reader) take(n int) []byte {
-	if n > len(r.b) {
-		r.fail(true)
-		return nil
-	}
-	out := r.b[:n]
-	r.b = r.b[n:]
-	return out
-}
-
-func (r *reader) fixed(dst []byte) { copy(dst, r.take(len(dst))) }
-
-// flags reads a byte in which only the known bits may be set.
-func (r *reader) flags(known byte) byte {
-	b := r.take(1)
-	if len(b) == 0 {
-		return 0
-	}
-	r.fail(b[0]&^known != 0)
-	return b[0] & known
-}
-
-// int reads a varint in its shortest form.
-func (r *reader) int() int64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 || v > math.MaxInt64 || n > 1 && r.b[n-1] == 0 {
-		r.fail(true)
-		return 0
-	}
-	r.b = r.b[n:]
-	return int64(v)
-}
-
-func (r *reader) bytes() []byte {
-	n := r.int()
-	if n > int64(len(r.b)) {
-		r.fail(true)
-		return nil
-	}
-	return r.take(int(n))
-}
-
-func (r *reader) list() []string {
-	n := r.int()
-	if n > int64(len(r.b)) { // each member takes a byte at least
-		r.fail(true)
-		return nil
-	}
-	var out []string
-	for range n {
-		out = append(out, string(r.bytes()))
-	}
-	return out
-}
-
-func (r *reader) subset(present bool) *subset {
+func readSubset(r *pack.Reader, present bool) *subset {
 	if !present {
 		return nil
 	}
-	b := r.bytes()
-	r.fail(len(b) > 0 && b[len(b)-1] == 0)
-	return &subset{bits: bytes.Clone(b)}
+	b := r.Bytes()
+	if len(b) > 0 && b[len(b)-1] == 0 {
+		r.Fail()
+	}
+	return &subset{bits: b}
+}
+
+// readFlags reads a byte in which only the known bits may be set.
+func readFlags(r *pack.Reader, known byte) byte {
+	b := r.Byte()
+	if b&^known != 0 {
+		r.Fail()
+		return 0
+	}
+	return b
 }
