@@ -13,8 +13,8 @@ const (
 	maxTextSize = 8 << 10 // bytes; larger ones are rare and not kept
 )
 
-// clientTexts encodes clients for lists and for login, consent and device
-// requests, each once: the same client, not merely an equal one, has the same
+// clientTexts encodes clients that are only shown, by themselves, in lists and
+// in login, consent and device requests, each once: the same client, not merely an equal one, has the same
 // text. That is right because clients that services hand out are shared, so
 // that nobody changes them; a client that was changed is another one.
 type clientTexts struct {

@@ -81,7 +81,12 @@ func (h *Handler) handleClient(g *generation, w http.ResponseWriter, r *http.Req
 	if err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusOK, g.client(c, ""))
+	text, err := h.texts.of(c)
+	if err != nil {
+		return err
+	}
+	web.WriteEncoded(w, http.StatusOK, text)
+	return nil
 }
 
 // handleUpdateClient serves PUT /clients/{id}, which replaces the client. An

@@ -110,13 +110,11 @@ func (s *Service) Client(ctx context.Context, id string) (*oauth.Client, error) 
 }
 
 // Read returns the client past the cache. The error is oauth.NotFound, and
-// also oauth.ErrNotFound, when there is none.
+// also oauth.ErrNotFound, when there is none. The result is shared: nobody may
+// change it.
 func (s *Service) Read(ctx context.Context, id string) (*oauth.Client, error) {
-	l, err := s.read(ctx, id)
-	if err != nil {
-		return nil, unknown(err)
-	}
-	return l.client, nil
+	c, err := s.Store.ReadClient(ctx, id)
+	return c, unknown(err)
 }
 
 // unknown words the store's "not found" for an administrator.

@@ -259,6 +259,13 @@ type countingStore struct {
 	fail   error
 }
 
+func (c *countingStore) ReadClient(ctx context.Context, id string) (*oauth.Client, error) {
+	if c.fail != nil {
+		return nil, c.fail
+	}
+	return c.Clients.ReadClient(ctx, id)
+}
+
 func (c *countingStore) Client(ctx context.Context, id string) (*oauth.Client, []oauth.ClientSecret, error) {
 	c.reads.Add(1)
 	if c.fail != nil {

@@ -66,6 +66,9 @@ type Clients interface {
 	// Client returns the client with the public id. Ids are compared byte for
 	// byte. ErrNotFound.
 	Client(ctx context.Context, id string) (*Client, []ClientSecret, error)
+	// ReadClient is Client without the secrets. What it returns is shared:
+	// nobody may change it.
+	ReadClient(ctx context.Context, id string) (*Client, error)
 	// AddClient stores a new client with its secrets. ErrExists when the id is taken.
 	AddClient(ctx context.Context, c *Client, secrets []ClientSecret) error
 	// UpdateClient replaces a client where uid and version are those of c, and

@@ -58,14 +58,19 @@ func (s *Store) ListClients(ctx context.Context, q oauth.ClientQuery) ([]*oauth.
 		}
 		stmt, args = stmts.from, append(args, text(*q.After))
 	}
+	return all(ctx, s, s.scanShared(), stmt, append(args, max(q.Limit, 0), max(q.Offset, 0))...)
+}
+
+// scanShared scans rows of clientColumns into clients that others have, too.
+func (s *Store) scanShared() func(*sql.Rows, **oauth.Client) error {
 	var row clientRow
-	return all(ctx, s, func(r *sql.Rows, c **oauth.Client) (err error) {
+	return func(r *sql.Rows, c **oauth.Client) (err error) {
 		if err := row.scan(r); err != nil {
 			return err
 		}
 		*c, err = s.decoded.of(&row)
 		return err
-	}, stmt, append(args, max(q.Limit, 0), max(q.Offset, 0))...)
+	}
 }
 
 // CountClients returns how many clients the filter lets through.

@@ -46,7 +46,7 @@ const (
 	maxDecodedData = 8 << 10 // bytes; larger ones are rare and not kept
 )
 
-// decodedClients remembers the clients that the last lists were made of. A row
+// decodedClients remembers the clients that were read last. A row
 // is read each time; when it is byte for byte what it was, its client is the
 // one it was, too, whoever wrote it, and need not be decoded again. So nothing
 // has to be told of changes, and nothing here is ever stale.

@@ -21,7 +21,8 @@ const (
 		FROM clients c LEFT JOIN client_secrets k ON k.client_uid = c.uid
 		LEFT JOIN client_secret_copies p ON p.client_uid = k.client_uid AND p.id = k.id
 		WHERE c.client_id = ? ORDER BY k.created_at, k.id`
-	insertClient = `
+	selectClientAlone = `SELECT ` + clientColumns + ` FROM clients c WHERE c.client_id = ?`
+	insertClient      = `
 		INSERT INTO clients (uid, client_id, owner_key, name_key, epoch, version, registration_generation, created_at, updated_at, expires_at, op_id, data)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	updateClient = `
@@ -68,6 +69,19 @@ func (s *Store) Client(ctx context.Context, id string) (*oauth.Client, []oauth.C
 		}
 	}
 	return &rows[0].client, secrets, nil
+}
+
+// ReadClient returns the client with the public id. It is shared: nobody may
+// change it. ErrNotFound.
+func (s *Store) ReadClient(ctx context.Context, id string) (*oauth.Client, error) {
+	if hasNUL(id) {
+		return nil, oauth.ErrNotFound
+	}
+	c, err := one(ctx, s, s.scanShared(), selectClientAlone, text(id))
+	if err != nil {
+		return nil, err
+	}
+	return *c, nil
 }
 
 func scanClient(r *sql.Rows, c *oauth.Client, more ...any) error {

@@ -39,6 +39,7 @@ func countedMethods(ctx context.Context, s oauth.Store) []counted {
 			return err
 		}, read},
 		{"ExtendSession", func() error { return s.ExtendSession(ctx, session) }, write},
+		{"ReadClient", func() error { _, err := s.ReadClient(ctx, "app"); return err }, read},
 		{"ListClients", func() error { _, err := s.ListClients(ctx, oauth.ClientQuery{Limit: 1}); return err }, read},
 		{"CountClients", func() error { _, err := s.CountClients(ctx, oauth.ClientFilter{}); return err }, read},
 		{"SpendCode", func() error {

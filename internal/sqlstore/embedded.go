@@ -212,8 +212,8 @@ func (e *embedded) migrate(ctx context.Context, f func(context.Context, *sql.DB)
 	defer db.Close()
 	// busy_timeout covers all but the moment in which a new file gets its
 	// write-ahead log: whoever comes then is told at once that it is locked.
-	patience := time.NewTimer(e.loc.busyTimeout)
-	defer patience.Stop()
+	limit := time.NewTimer(e.loc.busyTimeout)
+	defer limit.Stop()
 	for {
 		err := f(ctx, db)
 		if err == nil || !sqliteDialect.conflict(err) {
@@ -222,7 +222,7 @@ func (e *embedded) migrate(ctx context.Context, f func(context.Context, *sql.DB)
 		pause := time.NewTimer(rand.N(firstPause << 3))
 		select {
 		case <-pause.C:
-		case <-patience.C:
+		case <-limit.C:
 			pause.Stop()
 			return err
 		case <-ctx.Done():

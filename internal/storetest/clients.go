@@ -59,6 +59,10 @@ func clientUnknown(t *testing.T, f *fixture) {
 	wantErr(t, "Client()", err, oauth.ErrNotFound)
 	_, _, err = f.Client(t.Context(), "nul\x00")
 	wantErr(t, "Client() with NUL", err, oauth.ErrNotFound)
+	for _, id := range []string{"nobody", "nul\x00"} {
+		_, err = f.ReadClient(t.Context(), id)
+		wantErr(t, "ReadClient()", err, oauth.ErrNotFound)
+	}
 	wantErr(t, "DeleteClient()", f.DeleteClient(t.Context(), "nobody", noon), oauth.ErrNotFound)
 	wantErr(t, "RaiseEpoch()", f.RaiseEpoch(t.Context(), "nobody"), oauth.ErrNotFound)
 	wantErr(t, "UpdateClient()", f.UpdateClient(t.Context(), &oauth.Client{UID: newID(), ID: "nobody"}, nil), oauth.ErrUsed)
@@ -82,6 +86,9 @@ func clientBytes(t *testing.T, f *fixture) {
 		if c.UID != uids[id] || c.ID != id {
 			t.Errorf("Client(%q) is %q", id, c.ID)
 		}
+		alone, err := f.ReadClient(t.Context(), id)
+		must(t, err)
+		wantSame(t, "ReadClient()", alone, c)
 	}
 }
 
