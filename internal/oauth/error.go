@@ -124,14 +124,17 @@ func (e *Error) Because(cause error) *Error {
 	return &c
 }
 
-// KindOf returns the kind of an error: its own, or server_error for an error
-// that nobody has classified.
+// KindOf returns the kind of an error: its own, temporarily_unavailable for a
+// database that is, or server_error for an error that nobody has classified.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	if k, ok := errors.AsType[Kind](err); ok {
 		return k
+	}
+	if errors.Is(err, ErrUnavailable) {
+		return TemporarilyUnavailable
 	}
 	return ServerError
 }
@@ -143,4 +146,8 @@ var (
 	ErrExists   = errors.New("exists already") // the primary or a unique key is taken
 	ErrUsed     = errors.New("used already")   // somebody else was first: the conditional update found nothing to change
 	ErrGone     = errors.New("gone")           // a row that the new one depends on does not stand any more
+
+	// ErrUnavailable says that the store could not be asked, also not when that
+	// was tried again, and that nothing was changed. It is good to repeat.
+	ErrUnavailable = errors.New("store unavailable")
 )

@@ -28,6 +28,8 @@ func TestKindOf(t *testing.T) {
 		{"wrapped unclassified", fmt.Errorf("read: %w", io.ErrUnexpectedEOF), ServerError},
 		{"a store's not found is the caller's to judge", ErrNotFound, ServerError},
 		{"a store's used is the caller's to judge", ErrUsed, ServerError},
+		{"a store that is away", fmt.Errorf("read: %w", ErrUnavailable), TemporarilyUnavailable},
+		{"an error that one caused", InvalidGrant.Hint("").Because(ErrUnavailable), InvalidGrant},
 		{"time is up", context.DeadlineExceeded, ServerError},
 		{"nothing", nil, ServerError},
 	} {

@@ -234,12 +234,13 @@ func TestLastingFaults(t *testing.T) {
 		name, on string
 		fault    storetest.Fault
 		hits     int
+		again    bool // the caller is told that it is good to repeat
 	}{
-		{"conflict", "BEGIN", storetest.Conflict, 10},
-		{"disk full", "INSERT", storetest.Full, 1},
-		{"disk full on commit", "COMMIT", storetest.Full, 1},
-		{"read-only", "INSERT", storetest.ReadOnly, 1},
-		{"disk broken", "INSERT", storetest.Broken, 1},
+		{"conflict", "BEGIN", storetest.Conflict, 10, true},
+		{"disk full", "INSERT", storetest.Full, 1, false},
+		{"disk full on commit", "COMMIT", storetest.Full, 1, false},
+		{"read-only", "INSERT", storetest.ReadOnly, 1, false},
+		{"disk broken", "INSERT", storetest.Broken, 1, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -251,6 +252,9 @@ func TestLastingFaults(t *testing.T) {
 			}
 			if err == nil {
 				t.Error("the write succeeded")
+			}
+			if errors.Is(err, oauth.ErrUnavailable) != test.again {
+				t.Errorf("the write ended with %v", err)
 			}
 			for _, answer := range answers {
 				if errors.Is(err, answer) {

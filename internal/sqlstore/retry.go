@@ -22,17 +22,30 @@ type commitError struct{ cause error }
 func (e *commitError) Error() string { return "commit with an unknown outcome: " + e.cause.Error() }
 func (e *commitError) Unwrap() error { return e.cause }
 
+// unavailable is work that was not done, however often it was tried: the
+// server is away or just starts, or others were first each time.
+type unavailable struct{ cause error }
+
+func (e *unavailable) Error() string   { return e.cause.Error() }
+func (e *unavailable) Unwrap() []error { return []error{oauth.ErrUnavailable, e.cause} }
+
 // retry runs f until it succeeds, fails for good, or the tries or the context
 // are used up. f is told whether an earlier try may have been committed.
 func (s *Store) retry(ctx context.Context, f func(unknown bool) error) error {
 	unknown := false
 	for try := 0; ; try++ {
 		err := f(unknown)
-		if err == nil || !s.dialect.transient(err) || try == tries-1 {
+		if err == nil || !s.dialect.transient(err) {
 			return err
 		}
 		if _, ok := errors.AsType[*commitError](err); ok {
 			unknown = true
+		}
+		if try == tries-1 {
+			if unknown {
+				return err
+			}
+			return &unavailable{err}
 		}
 		// Full jitter: contenders that met once do not meet again.
 		pause := time.NewTimer(rand.N(min(firstPause<<try, longestWait)))

@@ -40,6 +40,12 @@ func (a *Admission) Wrap(h http.Handler, maxBody int64) http.Handler {
 		}
 		err := oauth.TemporarilyUnavailable.Hint("The server has more to do than it can. Try again in a second.").Because(errCrowded)
 		err.RetryAfter = 1
+		if wantsPage(r) {
+			NoStore(w)
+			RetryAfter(w, err)
+			writeBody(w, http.StatusServiceUnavailable, "text/html; charset=utf-8", busyPage)
+			return
+		}
 		a.Errors.Write(w, r, AdminErrors, err)
 	}
 	refused := SecurityHeaders(http.HandlerFunc(refuse))
@@ -66,6 +72,20 @@ func (a *Admission) Wrap(h http.Handler, maxBody int64) http.Handler {
 		defer func() { <-running }()
 		h.ServeHTTP(w, r)
 	})
+}
+
+// busyPage is what a person sees.
+var busyPage = []byte(`<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Too busy</title>
+<h1>Too many requests at once</h1>
+<p>The server has more to do than it can. Wait a few seconds, then load this page again: nothing is lost.
+`)
+
+// wantsPage reports whether a person waits for the answer: a browser that goes
+// somewhere names text/html before all else.
+func wantsPage(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.HasPrefix(r.Header.Get("Accept"), "text/html")
 }
 
 // wait waits for a place in running, and reports whether it got one.

@@ -63,6 +63,13 @@ func TestAdmission(t *testing.T) {
 			!strings.HasPrefix(w.Body.String(), `{"error":"temporarily_unavailable"`) || shed != 1 {
 			t.Errorf("the fourth: %d %v %s, %d were shed", w.Code, w.Header(), w.Body, shed)
 		}
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/oauth2/auth?state=<b>secret", nil)
+		r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+		c.h.ServeHTTP(w, r)
+		if h := w.Header(); w.Code != 503 || h.Get("Retry-After") != "1" || h.Get("Cache-Control") != "no-store" || h.Get("Content-Security-Policy") != apiPolicy ||
+			h.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(w.Body.String(), "load this page again") || strings.Contains(w.Body.String(), "secret") || shed != 2 {
+			t.Errorf("a browser: %d %v %s, %d were shed", w.Code, h, w.Body, shed)
+		}
 		for _, path := range []string{"/health/alive", "/health/ready", "/realm/health/alive", "/admin/metrics/prometheus"} {
 			c.send("GET", path)
 		}
@@ -74,7 +81,7 @@ func TestAdmission(t *testing.T) {
 		c.wg.Wait()
 		c.send("GET", "/")
 		c.wg.Wait()
-		if diff := cmp.Diff(map[int]int{200: 8}, c.seen); diff != "" || shed != 1 {
+		if diff := cmp.Diff(map[int]int{200: 8}, c.seen); diff != "" || shed != 2 {
 			t.Errorf("answers (-want +got):\n%s, %d were shed", diff, shed)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -95,6 +96,7 @@ func TestStatusOf(t *testing.T) {
 		{oauth.ServerError, 500},
 		{oauth.TemporarilyUnavailable, 503},
 		{errors.New("disk on fire"), 500},
+		{fmt.Errorf("read: %w", oauth.ErrUnavailable), 503},
 		{oauth.ErrNotFound, 500}, // a store's answer that nobody has interpreted
 		{oauth.Kind("made_up"), 400},
 		{&oauth.Error{}, 500},
