@@ -121,7 +121,7 @@ type importReport struct {
 
 func (r *importReport) tell(one server.ImportResult) {
 	r.counts[[2]string{one.What, one.Result}]++
-	if one.What == "authorization" && one.Result != server.ImportFailed && !r.all {
+	if one.What == "authorization" && one.Result != server.ImportFailed && one.Result != server.ImportEnded && !r.all {
 		return
 	}
 	r.write(one, fmt.Sprintf("%-9s  %s %s%s", one.Result, one.What, show.Printable(one.Name), reason(one.Why)))
@@ -136,7 +136,7 @@ func reason(why string) string {
 
 // end writes how many there were of each.
 func (r *importReport) end(dry bool) {
-	results := []string{server.ImportCreated, server.ImportUpdated, server.ImportUnchanged, server.ImportDiffers, server.ImportSkipped, server.ImportFailed}
+	results := []string{server.ImportCreated, server.ImportUpdated, server.ImportUnchanged, server.ImportDiffers, server.ImportEnded, server.ImportSkipped, server.ImportFailed}
 	for _, what := range []string{"client", "key", "trusted issuer", "authorization"} {
 		var parts []string
 		counts := map[string]int{}

@@ -2,9 +2,11 @@ package client
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 
 	"hydra/internal/oauth"
 	"hydra/internal/secret"
@@ -17,14 +19,13 @@ type Imported int
 const (
 	ImportAdded     Imported = iota // it was not here
 	ImportUnchanged                 // it is here as it was there
-	ImportDiffers                   // another one is here with the same id, and stays
+	ImportDiffers                   // another one, or one with another secret, is here with the same id, and stays
 	ImportReplaced                  // another one was here with the same id
 )
 
 // Import registers a client of another server with the hash of its secret, and
 // returns it as it is stored. One that is here with the same id and other
-// members is left as it is, unless replace is set; secrets are not compared,
-// because a hash is replaced by a better one when it was used. With dry,
+// members or another secret is left as it is, unless replace is set. With dry,
 // nothing is written.
 //
 // The error is oauth.InvalidRequest when the client breaks a rule, or when its
@@ -38,11 +39,11 @@ func (s *Service) Import(ctx context.Context, c *oauth.Client, hash string, repl
 	switch {
 	case c.IsPublic() || c.AuthMethod == oauth.AuthPrivateKeyJWT && hash == "":
 	case secret.ReadableHash(hash):
-		rows = append(rows, oauth.ClientSecret{ID: oauth.ID(secret.NewID()), Hash: hash, CreatedAt: now, ExpiresAt: oauth.Never})
+		rows = append(rows, oauth.ClientSecret{ID: importedSecretID(hash), Hash: hash, CreatedAt: now, ExpiresAt: oauth.Never})
 	default:
 		return nil, 0, oauth.InvalidRequest.Hint("The hash of the client's secret has a form that cannot be checked here.")
 	}
-	old, _, err := s.Store.Client(ctx, c.ID)
+	old, secrets, err := s.Store.Client(ctx, c.ID)
 	switch {
 	case errors.Is(err, oauth.ErrNotFound):
 		c.UID, c.ExpiresAt = oauth.ID(secret.NewID()), oauth.Never
@@ -61,7 +62,7 @@ func (s *Service) Import(ctx context.Context, c *oauth.Client, hash string, repl
 		return c, ImportAdded, err
 	case err != nil:
 		return nil, 0, err
-	case sameMembers(old, c):
+	case sameMembers(old, c) && sameSecret(secrets, rows):
 		return old, ImportUnchanged, nil
 	case !replace:
 		return old, ImportDiffers, nil
@@ -73,6 +74,19 @@ func (s *Service) Import(ctx context.Context, c *oauth.Client, hash string, repl
 		s.changed(c.ID)
 	}
 	return c, ImportReplaced, err
+}
+
+// importedSecretID names a secret by its hash over there. The name stays when
+// the hash is replaced by a better one at the first use.
+func importedSecretID(hash string) oauth.ID {
+	sum := sha256.Sum256([]byte("imported secret\x00" + hash))
+	return oauth.ID(sum[:16])
+}
+
+// sameSecret reports whether the secret of an import, if it has one, is among
+// those that are here.
+func sameSecret(here, imported []oauth.ClientSecret) bool {
+	return len(imported) == 0 || slices.ContainsFunc(here, func(s oauth.ClientSecret) bool { return s.ID == imported[0].ID })
 }
 
 func owned(rows []oauth.ClientSecret, uid oauth.ID) []oauth.ClientSecret {

@@ -21,6 +21,7 @@ const (
 	ImportAdded Imported = iota // it was not here
 	ImportKnown                 // it was taken over before, and is left as it is
 	ImportOver                  // no refresh token lives, and no consent is remembered
+	ImportMoved                 // it was taken over before, and has gone on over there since: its tokens are ended here
 )
 
 // Import writes the Grant of an authorization that another server gave, with
@@ -37,15 +38,15 @@ func (s *Service) Import(ctx context.Context, client *oauth.Client, a *oauth.Aut
 		}
 	}
 	chain := s.Tokens.Imports.Chain(a, until, now)
-	if chain.ExpiresAt.IsZero() && until.IsZero() {
-		return ImportOver, nil
-	}
+	over := chain.ExpiresAt.IsZero() && until.IsZero()
 	known, err := s.Tokens.Imports.Known(ctx, a)
 	switch {
 	case err != nil:
 		return 0, err
 	case known:
-		return ImportKnown, nil
+		return s.importAgain(ctx, &chain, over, dry)
+	case over:
+		return ImportOver, nil
 	case dry:
 		return ImportAdded, nil
 	}
@@ -70,6 +71,24 @@ func (s *Service) Import(ctx context.Context, client *oauth.Client, a *oauth.Aut
 	return ImportAdded, err
 }
 
+// importAgain looks at a chain that is here already. One that went on over
+// there has tokens that are not known here, and known ones that may be stolen
+// by now or were revoked there: it must not go on here.
+func (s *Service) importAgain(ctx context.Context, chain *token.Chain, over, dry bool) (Imported, error) {
+	moved, err := s.Tokens.Imports.Moved(ctx, chain)
+	switch {
+	case err != nil:
+		return 0, err
+	case moved && dry:
+		return ImportMoved, nil
+	case moved:
+		return ImportMoved, s.Store.EndGrant(ctx, chain.Seed.GrantID(), oauth.EndedByImport, s.Now())
+	case over:
+		return ImportOver, nil
+	}
+	return ImportKnown, nil
+}
+
 // importedGrant is the row of an authorization whose code was exchanged by the
 // other server.
 func (s *Service) importedGrant(client *oauth.Client, a *oauth.Authorization, chain *token.Chain, until, now time.Time) (*oauth.Grant, error) {
@@ -77,7 +96,7 @@ func (s *Service) importedGrant(client *oauth.Client, a *oauth.Authorization, ch
 	g := &oauth.Grant{
 		ID: id, ClientUID: client.UID, Kind: oauth.ConsentGrant, SubjectKey: s.subjectKey(a.Subject), Skip: a.Skip,
 		RequestedAt: a.RequestedAt, HandledAt: a.HandledAt, CodeUsedAt: a.HandledAt,
-		Generation: chain.Generation, RotationID: chain.Rotation, RefreshedAt: chain.IssuedAt, RefreshExpiresAt: chain.ExpiresAt,
+		Generation: chain.Generation, RotationID: chain.Rotation, RefreshExpiresAt: chain.ExpiresAt,
 		ExpiresAt: oauth.Later(chain.ExpiresAt, now), OpID: oauth.ID(secret.NewID()),
 	}
 	if !until.IsZero() {

@@ -86,8 +86,8 @@ func (s *Service) hint(ctx context.Context, client *oauth.Client, f *oauth.Flow,
 	}
 	h, err := s.Tokens.VerifyHint(ctx, raw)
 	if err != nil {
-		if oauth.KindOf(err) == oauth.ServerError {
-			return nil, err
+		if oauth.KindOf(err) != oauth.InvalidRequest {
+			return nil, err // a fault of ours says nothing about the token
 		}
 		return oauth.InvalidRequest.Hint("The parameter id_token_hint is not an ID token of this server.").Because(err), nil
 	}

@@ -24,6 +24,7 @@ const (
 	EndedByReuse    EndReason = 3 // an old refresh token was presented
 	EndedByPKCE     EndReason = 4 // the code verifier was wrong
 	EndedByRejecter EndReason = 5 // the consent app said no
+	EndedByImport   EndReason = 6 // the server that it was imported from has gone on with it
 )
 
 // Grant is a permission: what one client may do, for whom, since when. It is

@@ -72,7 +72,6 @@ type Authorization struct {
 // signature.
 type ForeignToken struct {
 	Signature string
-	Spent     bool // another took its place
-	IssuedAt  time.Time
+	Spent     bool      // another took its place
 	ExpiresAt time.Time // Never: without an end
 }

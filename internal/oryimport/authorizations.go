@@ -163,7 +163,7 @@ func (s *Source) addTokens(a *Authorization, rows []row) {
 		return // nothing of the chain can be used, so nothing has to be recognised
 	}
 	for _, r := range rows {
-		t := oauth.ForeignToken{Signature: r.text("signature"), Spent: !r.flag("active"), IssuedAt: r.time("requested_at"), ExpiresAt: oauth.Never}
+		t := oauth.ForeignToken{Signature: r.text("signature"), Spent: !r.flag("active"), ExpiresAt: oauth.Never}
 		if !t.Spent {
 			k, err := s.session(r)
 			if err != nil {

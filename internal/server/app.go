@@ -101,7 +101,7 @@ func build(ctx context.Context, o Options) (_ *app, err error) {
 		Store: store, Clients: clients, Keys: keys, RemoteKeys: remote, Sealer: sealer, Now: o.Now, Observe: observe,
 		Options: tokenOptions(c),
 	}
-	tokens.Imports = &token.Imports{Store: store, Sealer: sealer, Watch: watch, Now: o.Now}
+	tokens.Imports = &token.Imports{Store: store, Grants: store, Sealer: sealer, Watch: watch, Now: o.Now}
 	if _, err := tokens.Imports.Load(ctx); err != nil {
 		return nil, err
 	}

@@ -42,6 +42,7 @@ const (
 	ImportUnchanged = "unchanged"
 	ImportSkipped   = "skipped" // nothing in it still counts
 	ImportDiffers   = "differs" // another one is here and stays
+	ImportEnded     = "ended"   // it was taken over before, and went on over there
 	ImportFailed    = "failed"
 )
 
@@ -123,7 +124,7 @@ func (d *Data) importer(o ImportORY, source *oryimport.Source) *importer {
 	i.keys = &key.Service{Store: d.store, Sealer: sealer, Watch: watch, Now: d.Now}
 	i.tokens = &token.Service{
 		Store: d.store, Clients: i.clients, Keys: i.keys, Sealer: sealer, Now: d.Now, Options: tokenOptions(c),
-		Imports: &token.Imports{Store: d.store, Sealer: sealer, Watch: watch, Now: d.Now},
+		Imports: &token.Imports{Store: d.store, Grants: d.store, Sealer: sealer, Watch: watch, Now: d.Now},
 	}
 	i.flows = &flow.Service{Store: d.store, Clients: i.clients, Tokens: i.tokens, Sealer: sealer, Now: d.Now, Options: flowOptions(c)}
 	return i
@@ -151,7 +152,7 @@ func (a *auditor) imported(ctx context.Context, counts map[string]int, err error
 	if err != nil {
 		outcome = admin.Failed
 	}
-	for _, result := range []string{ImportCreated, ImportUpdated, ImportUnchanged, ImportDiffers, ImportSkipped, ImportFailed} {
+	for _, result := range []string{ImportCreated, ImportUpdated, ImportUnchanged, ImportDiffers, ImportEnded, ImportSkipped, ImportFailed} {
 		attrs = append(attrs, slog.Int(result, counts[result]))
 	}
 	a.write(ctx, "ory_imported", outcome, attrs...)
@@ -181,7 +182,7 @@ func (i *importer) importClients(ctx context.Context) error {
 				client.ImportReplaced: ImportUpdated, client.ImportDiffers: ImportDiffers,
 			}[what]
 			if what == client.ImportDiffers {
-				r.Why = "A client with this id and other members is here; it stays, and gets no authorizations. --overwrite replaces it."
+				r.Why = "A client with this id and other members or another secret is here; it stays, and gets no authorizations. --overwrite replaces it."
 			} else {
 				i.carried[c.ID] = stored
 			}
@@ -254,7 +255,12 @@ func (i *importer) importAuthorizations(ctx context.Context) error {
 			return i.tell(r, nil)
 		}
 		became, err := i.flows.Import(ctx, c, &a.Authorization, i.DryRun)
-		r.Result = map[flow.Imported]string{flow.ImportAdded: ImportCreated, flow.ImportKnown: ImportUnchanged, flow.ImportOver: ImportSkipped}[became]
+		r.Result = map[flow.Imported]string{
+			flow.ImportAdded: ImportCreated, flow.ImportKnown: ImportUnchanged, flow.ImportOver: ImportSkipped, flow.ImportMoved: ImportEnded,
+		}[became]
+		if became == flow.ImportMoved {
+			r.Why = "It was taken over before, and has changed over there since: its refresh tokens are ended here."
+		}
 		if became == flow.ImportOver {
 			return err // what is over is of no interest, and there is a lot of it
 		}

@@ -21,6 +21,7 @@ import (
 // A value that no imported system secret has signed costs no statement.
 type Imports struct {
 	Store  oauth.Imports
+	Grants oauth.Grants
 	Sealer *secret.Sealer
 	Watch  *key.Watch // tells when another node has imported
 	Now    func() time.Time
@@ -103,6 +104,9 @@ func (i *Imports) open(ctx context.Context, value string) (refreshPayload, error
 	}
 	p := refreshPayload{Seed: i.seed(row.Chain), Generation: row.Generation}
 	if row.Generation == importedCurrent {
+		if oauth.Past(row.ExpiresAt, i.Now()) {
+			return refreshPayload{}, errUnknown // others of its chain may end later
+		}
 		p.Rotation = i.rotation(row.Chain)
 	}
 	return p, nil
@@ -134,7 +138,6 @@ type Chain struct {
 	Tokens     []oauth.ImportedToken
 	Generation int64
 	Rotation   [8]byte
-	IssuedAt   time.Time // of the newest token that can be used
 	ExpiresAt  time.Time // zero when none can
 }
 
@@ -146,7 +149,7 @@ func (i *Imports) Chain(a *oauth.Authorization, until, now time.Time) Chain {
 	for _, t := range a.Tokens {
 		if !t.Spent && !oauth.Past(t.ExpiresAt, now) {
 			c.Generation, c.Rotation = importedCurrent, i.rotation(id)
-			c.IssuedAt, c.ExpiresAt = oauth.Later(c.IssuedAt, t.IssuedAt), oauth.Later(c.ExpiresAt, t.ExpiresAt)
+			c.ExpiresAt = oauth.Later(c.ExpiresAt, t.ExpiresAt)
 		}
 	}
 	c.Mark.ExpiresAt = oauth.Later(oauth.Later(c.ExpiresAt, until), now)
@@ -155,12 +158,44 @@ func (i *Imports) Chain(a *oauth.Authorization, until, now time.Time) Chain {
 	}
 	for _, t := range a.Tokens {
 		row := oauth.ImportedToken{ID: importedID("token", t.Signature), Chain: id, Generation: importedSpent, ExpiresAt: c.ExpiresAt}
-		if !t.Spent {
-			row.Generation = importedCurrent
+		switch {
+		case t.Spent:
+		case oauth.Past(t.ExpiresAt, now):
+			continue // neither usable nor stolen: unknown
+		default:
+			row.Generation, row.ExpiresAt = importedCurrent, t.ExpiresAt
 		}
 		c.Tokens = append(c.Tokens, row)
 	}
 	return c
+}
+
+// Moved reports whether a chain that was taken over before, and that nobody has
+// used here since, has gone on over there: what could be used then and what can
+// be used now is not the same.
+func (i *Imports) Moved(ctx context.Context, c *Chain) (bool, error) {
+	grant, err := i.Grants.Grant(ctx, c.Seed.GrantID())
+	switch {
+	case errors.Is(err, oauth.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case grant.Dead() || grant.Generation != importedCurrent || oauth.Past(grant.RefreshExpiresAt, i.Now()):
+		return false, nil
+	case c.ExpiresAt.IsZero():
+		return true, nil
+	}
+	for _, t := range c.Tokens {
+		had, err := i.Store.ImportedToken(ctx, t.ID)
+		if err != nil && !errors.Is(err, oauth.ErrNotFound) {
+			return false, err
+		}
+		current := err == nil && had.Generation == importedCurrent
+		if current != (t.Generation == importedCurrent) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Known reports whether the chain was taken over before.
