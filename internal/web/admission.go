@@ -2,10 +2,13 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"hydra/internal/oauth"
@@ -33,7 +36,7 @@ var errCrowded = errors.New("web: too many requests at once")
 // h reads at most, in bytes. Bodies are read before a request is counted, so
 // that nobody keeps others out by sending slowly.
 func (a *Admission) Wrap(h http.Handler, maxBody int64) http.Handler {
-	running, waiting := make(chan struct{}, a.Limit), make(chan struct{}, a.Queue)
+	p := &places{limit: a.Limit, queue: a.Queue}
 	refuse := func(w http.ResponseWriter, r *http.Request) {
 		if a.Shed != nil {
 			a.Shed()
@@ -54,22 +57,18 @@ func (a *Admission) Wrap(h http.Handler, maxBody int64) http.Handler {
 			h.ServeHTTP(w, r)
 			return
 		}
-		if len(waiting) == a.Queue && len(running) == a.Limit {
+		if p.full() {
 			refused.ServeHTTP(w, r) // before anything is read
 			return
 		}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = readAhead(r.Body, maxBody)
 		}
-		select {
-		case running <- struct{}{}:
-		default:
-			if !a.wait(r, running, waiting) {
-				refused.ServeHTTP(w, r)
-				return
-			}
+		if !p.take(r.Context(), a.Patience) {
+			refused.ServeHTTP(w, r)
+			return
 		}
-		defer func() { <-running }()
+		defer p.free()
 		h.ServeHTTP(w, r)
 	})
 }
@@ -88,23 +87,68 @@ func wantsPage(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.HasPrefix(r.Header.Get("Accept"), "text/html")
 }
 
-// wait waits for a place in running, and reports whether it got one.
-func (a *Admission) wait(r *http.Request, running, waiting chan struct{}) bool {
-	select {
-	case waiting <- struct{}{}:
-	default:
+// places are the requests that run, and those that wait for one of them to
+// end: first come, first served.
+type places struct {
+	limit, queue int
+
+	mu      sync.Mutex
+	running int
+	waiting []chan struct{} // each is closed when its request may run
+}
+
+// full reports whether there is no place, not even to wait.
+func (p *places) full() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.running == p.limit && len(p.waiting) == p.queue
+}
+
+// take waits for a place, for so long at most, and reports whether it got one.
+func (p *places) take(ctx context.Context, patience time.Duration) bool {
+	p.mu.Lock()
+	if p.running < p.limit {
+		p.running++
+		p.mu.Unlock()
+		return true
+	}
+	if len(p.waiting) == p.queue {
+		p.mu.Unlock()
 		return false
 	}
-	defer func() { <-waiting }()
-	t := time.NewTimer(a.Patience)
+	turn := make(chan struct{})
+	p.waiting = append(p.waiting, turn)
+	p.mu.Unlock()
+
+	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
-	case running <- struct{}{}:
+	case <-turn:
 		return true
 	case <-t.C:
-	case <-r.Context().Done():
+	case <-ctx.Done():
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.Index(p.waiting, turn)
+	if i < 0 {
+		return true // it was given a place in this very moment
+	}
+	p.waiting = slices.Delete(p.waiting, i, i+1)
 	return false
+}
+
+// free hands the place to whoever has waited longest, at once: until that one
+// has woken up, the next to come must not find both places taken.
+func (p *places) free() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 {
+		p.running--
+		return
+	}
+	close(p.waiting[0])
+	p.waiting = slices.Delete(p.waiting, 0, 1)
 }
 
 // isFree knows what an operator asks when everything else is crowded, also

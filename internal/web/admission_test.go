@@ -5,8 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -110,6 +112,39 @@ func TestAdmissionPatience(t *testing.T) {
 		close(b.end)
 		c.wg.Wait()
 	})
+}
+
+// As many clients as there are places, each of which asks again as soon as it
+// is answered, find a place each time: one that is handed over is taken once.
+func TestAdmissionHandsPlacesOver(t *testing.T) {
+	t.Parallel()
+	const limit, queue = 4, 4
+	var running, most atomic.Int32
+	a := &Admission{Limit: limit, Queue: queue, Patience: time.Minute, Errors: &Errors{}}
+	h := a.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if n := running.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		runtime.Gosched()
+		running.Add(-1)
+	}), 10)
+	var wg sync.WaitGroup
+	var refused atomic.Int32
+	for range limit + queue {
+		wg.Go(func() {
+			for range 2000 {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+				if w.Code != 200 {
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if refused.Load() > 0 || most.Load() > limit {
+		t.Errorf("%d were refused, %d ran at once", refused.Load(), most.Load())
+	}
 }
 
 // attack: whoever sends a body byte by byte takes nobody's place.
