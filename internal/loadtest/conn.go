@@ -84,7 +84,10 @@ func (c *conn) do(method, path, headers string, body []byte) (*response, error) 
 	}
 }
 
-var errNoAnswer = errors.New("connection closed before an answer")
+var (
+	errNoAnswer  = errors.New("connection closed before an answer")
+	errBadAnswer = errors.New("what came is no answer of HTTP/1") // and may be the rest of a body, so it is not shown
+)
 
 func (c *conn) roundTrip(method, path, headers string, body []byte) error {
 	b := c.out[:0]
@@ -124,10 +127,10 @@ func (c *conn) readResponse() error {
 		return err
 	}
 	if len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.")) {
-		return fmt.Errorf("bad status line %q", line)
+		return errBadAnswer
 	}
 	if r.status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return fmt.Errorf("bad status line %q", line)
+		return errBadAnswer
 	}
 	length, chunked, closing := -1, false, false
 	for {
@@ -143,7 +146,7 @@ func (c *conn) readResponse() error {
 		case fold(name, "content-length"):
 			n, err := strconv.ParseUint(string(value), 10, 31)
 			if err != nil {
-				return err
+				return errBadAnswer
 			}
 			length = int(n)
 		case fold(name, "transfer-encoding"):
@@ -208,7 +211,7 @@ func (c *conn) readChunks() error {
 		size, _, _ := bytes.Cut(l, []byte(";"))
 		n, err := strconv.ParseUint(string(size), 16, 31)
 		if err != nil {
-			return err
+			return errBadAnswer
 		}
 		if n == 0 {
 			break

@@ -37,7 +37,7 @@ func (e Endpoint) route(anyHost bool) (*route, error) {
 		return nil, err
 	}
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
-		return nil, fmt.Errorf("%s: want http://host:port", e.URL)
+		return nil, fmt.Errorf("%s: want http://host:port", u.Redacted())
 	}
 	host, port := u.Hostname(), u.Port()
 	if port == "" {

@@ -48,5 +48,5 @@ func (w *worker) refused(c *conn, method, path, headers string, body []byte, sta
 	case 429, 503:
 		return errShed
 	}
-	return fmt.Errorf("%s %.60s: status %d, wanted %d: %.300s", method, path, r.status, status, r.body)
+	return fmt.Errorf("%s %s: wanted %d, got %s", method, plain(path), status, r.summary())
 }

@@ -39,7 +39,7 @@ func (w *worker) flow() (t tokenSet, err error) {
 	for _, step := range [...]struct{ kind, accept string }{{"login", login}, {"consent", consent}} {
 		ch := loc.Query().Get(step.kind + "_challenge")
 		if ch == "" {
-			return t, fmt.Errorf("no %s_challenge in %.300s", step.kind, loc)
+			return t, fmt.Errorf("no %s_challenge in %s", step.kind, plain(loc.String()))
 		}
 		if loc, err = w.decide(step.kind, ch, step.accept); err != nil {
 			return t, err
@@ -47,7 +47,7 @@ func (w *worker) flow() (t tokenSet, err error) {
 	}
 	code := loc.Query().Get("code")
 	if code == "" || loc.Query().Get("state") != state {
-		return t, fmt.Errorf("no code or another state in %.300s", loc)
+		return t, fmt.Errorf("no code or another state in %s", plain(loc.String()))
 	}
 	r, err := w.tokenRequest([]byte(url.Values{"grant_type": {"authorization_code"}, "code": {code},
 		"redirect_uri": {redirectURI}, "code_verifier": {verifier}}.Encode()), `"access_token"`)
@@ -55,7 +55,7 @@ func (w *worker) flow() (t tokenSet, err error) {
 		return t, err
 	}
 	if t = parseTokens(r.body); strings.Count(t.ID, ".") != 2 || t.Access == "" || t.Refresh == "" {
-		return t, fmt.Errorf("tokens are missing: %.300s", r.body)
+		return t, fmt.Errorf("tokens are missing: %s", r.summary())
 	}
 	return t, w.signedAsWanted(t.ID)
 }
@@ -95,7 +95,7 @@ func (w *worker) decide(kind, challenge, accept string) (*url.URL, error) {
 	if err := json.Unmarshal(r.body, &to); err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(to.URL)
+	u, err := parseURL(to.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (w *worker) browse(path string) (*url.URL, error) {
 		return nil, errShed
 	}
 	if r.status < 300 || r.status > 399 || r.location == "" || strings.Contains(r.location, "error=") {
-		return nil, fmt.Errorf("GET %.60s: status %d, wanted a redirect: %.300s %.300s", path, r.status, r.location, r.body)
+		return nil, fmt.Errorf("GET %s: wanted a redirect, got %s", plain(path), r.summary())
 	}
 	for _, sc := range r.cookies {
 		pair, attrs, _ := strings.Cut(sc, ";")
@@ -135,5 +135,5 @@ func (w *worker) browse(path string) (*url.URL, error) {
 			w.cookies[name] = value
 		}
 	}
-	return url.Parse(r.location)
+	return parseURL(r.location)
 }

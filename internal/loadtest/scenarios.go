@@ -88,13 +88,13 @@ func (w *worker) barePost() error {
 func (w *worker) call(c *conn, method, path, headers string, body []byte, status int, want string) (*response, error) {
 	r, err := c.do(method, c.prefix+path, headers, body)
 	if err != nil {
-		return nil, fmt.Errorf("%s %.60s: %w", method, path, err)
+		return nil, fmt.Errorf("%s %s: %w", method, plain(path), err)
 	}
 	if r.status != status && (r.status == 503 || r.status == 429) {
-		return nil, fmt.Errorf("%s %.60s: %w", method, path, errShed)
+		return nil, fmt.Errorf("%s %s: %w", method, plain(path), errShed)
 	}
 	if r.status != status || !bytes.Contains(r.body, []byte(want)) {
-		return nil, fmt.Errorf("%s %.60s: status %d, wanted %d and %s: %.300s %.300s", method, path, r.status, status, want, r.body, r.location)
+		return nil, fmt.Errorf("%s %s: wanted %d and %s, got %s", method, plain(path), status, want, r.summary())
 	}
 	return r, nil
 }

@@ -90,7 +90,7 @@ func (w *worker) rotate() error {
 	}
 	t := parseTokens(r.body)
 	if t.Refresh == "" || t.Refresh == w.refresh {
-		return fmt.Errorf("refresh token was not rotated: %.200s", r.body)
+		return fmt.Errorf("refresh token was not rotated: %s", r.summary())
 	}
 	w.refresh = t.Refresh
 	return nil
