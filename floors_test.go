@@ -67,7 +67,7 @@ var floors = map[string]floor{
 	// What the commands need that are clients of a running server.
 	"internal/openapi":  {level: 1, modules: []string{"github.com/goccy/go-yaml"}, std: []string{"embed"}}, // the parts of the description
 	"internal/show":     {level: 1, modules: []string{"github.com/goccy/go-yaml"}},
-	"internal/loadtest": {level: 1, std: []string{"crypto/rand"}}, // what a browser draws for PKCE
+	"internal/loadtest": {level: 1, std: []string{"crypto/rand"}}, // what a browser draws for PKCE, and ids of clients
 	"internal/remote":   {level: 2, imports: []string{"internal/oauth", "internal/secret", "internal/key"}},
 
 	"internal/public": {level: 5, imports: handlers},

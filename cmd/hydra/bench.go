@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -85,13 +86,16 @@ func bench(cmd *cobra.Command, _ []string) (show.Answer, error) {
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	end, err := benchClient(ctx, cmd, admin, &o)
-	if err != nil {
+	if err := benchClient(ctx, cmd, admin, &o); err != nil {
 		return show.Answer{}, err
 	}
 	result, known, err := benchRun(ctx, cmd, o)
-	if gone := end(); gone != nil {
-		err = errors.Join(err, gone)
+	atMost := 30 * time.Second
+	if ctx.Err() != nil { // somebody waits for the end
+		atMost = 5 * time.Second
+	}
+	if left := removeBenchClient(cmd, admin, o.ClientID, atMost); left != nil {
+		err = errors.Join(err, left)
 	}
 	if result == nil {
 		return show.Answer{}, err
@@ -159,24 +163,38 @@ func endpoint(c *remote.Client) loadtest.Endpoint {
 	return loadtest.Endpoint{URL: c.Endpoint, Socket: c.Socket, TLS: c.TLS(), Header: c.Header()}
 }
 
-// benchClient registers the client of the run. The function that it returns
-// removes it, also when the run was interrupted.
-func benchClient(ctx context.Context, cmd *cobra.Command, admin *remote.Client, o *loadtest.Options) (end func() error, err error) {
+// benchClient registers the client of the run. Without an answer it removes what
+// may have been made all the same.
+func benchClient(ctx context.Context, cmd *cobra.Command, admin *remote.Client, o *loadtest.Options) error {
 	var made struct {
-		ID     string `json:"client_id"`
 		Secret string `json:"client_secret"`
 	}
-	call := remote.Call{Goal: "create a client for the time being", Method: http.MethodPost, Path: clientsPath, JSON: loadtest.Registration("hydra bench, for the time being")}
-	if _, err := admin.JSON(ctx, call, &made); err != nil {
-		return nil, err
-	}
-	o.ClientID, o.ClientSecret = made.ID, made.Secret
-	return func() error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), 30*time.Second)
-		defer cancel()
-		_, err := admin.Do(ctx, remote.Call{Goal: "remove the client " + made.ID + " again", Method: http.MethodDelete, Path: clientsPath + "/" + remote.Segment(made.ID)})
+	id, properties := loadtest.Registration("hydra bench, for the time being")
+	call := remote.Call{Goal: "create a client for the time being", Method: http.MethodPost, Path: clientsPath, JSON: properties}
+	_, err := admin.JSON(ctx, call, &made)
+	o.ClientID, o.ClientSecret = id, made.Secret
+	if err == nil || neverMade(err) {
 		return err
-	}, nil
+	}
+	return errors.Join(err, removeBenchClient(cmd, admin, id, 5*time.Second))
+}
+
+// neverMade reports whether a request has changed nothing for certain: it was
+// turned down, or nobody was there to take it.
+func neverMade(err error) bool {
+	if no, ok := errors.AsType[*remote.Refusal](err); ok {
+		return no.Status < http.StatusInternalServerError
+	}
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
+}
+
+// removeBenchClient works also after an interrupt.
+func removeBenchClient(cmd *cobra.Command, admin *remote.Client, id string, atMost time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), atMost)
+	defer cancel()
+	_, err := admin.Do(ctx, remote.Call{Goal: "remove the client " + id + " again", Method: http.MethodDelete, Path: clientsPath + "/" + id})
+	return err
 }
 
 // benchRun measures, with a bar on a terminal. known is whether the server told

@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 )
 
@@ -22,9 +23,11 @@ func (w *worker) createClient(props map[string]any) (oauthClient, error) {
 	return oauthClient{id: c.ID, auth: basicAuth(c.ID, c.Secret)}, err
 }
 
-// Registration is of a client that every scenario can use.
-func Registration(name string) map[string]any {
-	return map[string]any{"client_name": name, "grant_types": []string{"authorization_code", "refresh_token", "client_credentials"},
+// Registration is of a client that every scenario can use. Its id is chosen
+// here, for whoever gets no answer to remove what may have been made.
+func Registration(name string) (id string, properties map[string]any) {
+	id = "hydra-bench-" + rand.Text()
+	return id, map[string]any{"client_id": id, "client_name": name, "grant_types": []string{"authorization_code", "refresh_token", "client_credentials"},
 		"response_types": []string{"code"}, "scope": "openid offline read", "redirect_uris": []string{redirectURI}}
 }
 

@@ -3,6 +3,7 @@ package loadtest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,8 @@ import (
 // every microsecond it saves is one that net/http.Client would take away.
 type conn struct {
 	*route
-	timeout time.Duration // of one request: a server that hangs shows up as errors
+	timeout time.Duration   // of one request: a server that hangs shows up as errors
+	until   context.Context // ends also the request that is under way
 	nc      net.Conn
 	br      *bufio.Reader
 	out     []byte
@@ -37,7 +39,9 @@ type response struct {
 // maxBody bounds an answer, in bytes.
 const maxBody = 16 << 20
 
-func (r *route) conn(timeout time.Duration) *conn { return &conn{route: r, timeout: timeout} }
+func (r *route) conn(timeout time.Duration) *conn {
+	return &conn{route: r, timeout: timeout, until: context.Background()}
+}
 
 func (c *conn) close() {
 	if c.nc != nil {
@@ -47,7 +51,7 @@ func (c *conn) close() {
 }
 
 func (c *conn) dial() error {
-	nc, err := c.route.dial(c.timeout)
+	nc, err := c.route.dial(c.until, c.timeout)
 	if err != nil {
 		return err
 	}
@@ -66,6 +70,9 @@ func (c *conn) dial() error {
 func (c *conn) do(method, path, headers string, body []byte) (*response, error) {
 	reused := c.nc != nil
 	for {
+		if err := c.until.Err(); err != nil {
+			return nil, err
+		}
 		if c.nc == nil {
 			if err := c.dial(); err != nil {
 				return nil, err
@@ -77,6 +84,9 @@ func (c *conn) do(method, path, headers string, body []byte) (*response, error) 
 			return &c.resp, nil
 		}
 		c.close()
+		if ended := c.until.Err(); ended != nil {
+			return nil, ended
+		}
 		if !reused || !errors.Is(err, errNoAnswer) || errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil, err
 		}
@@ -109,6 +119,10 @@ func (c *conn) roundTrip(method, path, headers string, body []byte) error {
 	c.out = b
 	if err := c.nc.SetDeadline(time.Now().Add(c.timeout)); err != nil {
 		return err
+	}
+	if c.until.Done() != nil {
+		nc := c.nc
+		defer context.AfterFunc(c.until, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })()
 	}
 	if _, err := c.nc.Write(b); err != nil {
 		return fmt.Errorf("%w: %w", errNoAnswer, err)

@@ -147,7 +147,15 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 }
 
 // prepare makes what the shares need: clients, tokens, chains of refresh tokens.
+// The context also ends what is under way, which nobody measures here.
 func prepare(ctx context.Context, workers []*worker, shares []scenario) error {
+	until := func(ctx context.Context) {
+		for _, w := range workers {
+			w.pub.until, w.adm.until = ctx, ctx
+		}
+	}
+	until(ctx)
+	defer until(context.Background())
 	for _, sc := range shares {
 		if sc.setup != nil {
 			if err := sc.setup(workers[0]); err != nil {
@@ -156,7 +164,7 @@ func prepare(ctx context.Context, workers []*worker, shares []scenario) error {
 		}
 		if sc.prepare != nil {
 			for _, w := range workers {
-				if err := errors.Join(ctx.Err(), sc.prepare(w)); err != nil {
+				if err := sc.prepare(w); err != nil {
 					return fmt.Errorf("%s: prepare: %w", sc.name, err)
 				}
 			}
