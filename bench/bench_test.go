@@ -88,16 +88,16 @@ func TestUnknownScenarioIsRefused(t *testing.T) {
 // Ratios count requests, not operations: a flow is eight of them.
 func TestRatio(t *testing.T) {
 	t.Parallel()
-	bare := [2]measured{{Result: loadtest.Result{CPU: .02}}, {Result: loadtest.Result{CPU: .04}}}
 	for _, tt := range []struct {
 		m             measured
+		bare          float64
 		ratio, wanted string
 	}{
-		{measured{Target: .038, Result: loadtest.Result{CPU: .05, Ops: 10, Requests: 10}}, "2.50", "2.00"},
-		{measured{post: true, Target: 2.4, Result: loadtest.Result{CPU: 3.2, Ops: 10, Requests: 80}}, "10.00", "10.00"},
-		{measured{Target: 1}, "0.00", "0.00"}, // nothing was measured
+		{measured{Target: .038, Result: loadtest.Result{CPU: .05, Ops: 10, Requests: 10}}, .02, "2.50", "2.00"},
+		{measured{post: true, Target: 2.4, Result: loadtest.Result{CPU: 3.2, Ops: 10, Requests: 80}}, .04, "10.00", "10.00"},
+		{measured{Target: 1}, .02, "0.00", "0.00"}, // nothing was measured
 	} {
-		tt.m.compare(bare)
+		tt.m.compare(tt.bare)
 		if got := fmt.Sprintf("%.2f", tt.m.Ratio); got != tt.ratio {
 			t.Errorf("%+v: ratio %s, want %s", tt.m, got, tt.ratio)
 		}
@@ -107,11 +107,15 @@ func TestRatio(t *testing.T) {
 	}
 }
 
-func TestMeanOfTheTwoBareRuns(t *testing.T) {
+func TestMeanOfBareSamples(t *testing.T) {
 	t.Parallel()
-	a := measured{Result: loadtest.Result{CPU: .02, Ops: 10, Errors: 1, PeakMiB: 5, Max: 1}}
-	m := mean(a, measured{Result: loadtest.Result{CPU: .04, Ops: 20, Errors: 2, PeakMiB: 4, Max: 3}})
-	if fmt.Sprintf("%.3f %d %d %g %g", m.CPU, m.Ops, m.Errors, m.PeakMiB, m.Max) != "0.030 30 3 5 3" {
+	y := yardstick{}
+	y.samples[1] = []loadtest.Result{{CPU: .02, Ops: 10, Errors: 1, PeakMiB: 5, Max: 1}, {CPU: .04, Ops: 20, Errors: 2, PeakMiB: 4, Max: 3}, {CPU: .06}}
+	out := y.rows()
+	if len(out) != 1 || out[0].Title != "bare handler, POST" {
+		t.Fatalf("%+v", out)
+	}
+	if m := out[0]; fmt.Sprintf("%.3f %d %d %g %g", m.CPU, m.Ops, m.Errors, m.PeakMiB, m.Max) != "0.040 30 3 5 3" {
 		t.Errorf("%+v", m)
 	}
 }

@@ -54,6 +54,7 @@ type plan struct {
 	Requests int             // bound of each part of overload and floods; 0: none
 	Only     map[string]bool // scenarios, overload and floods; nil: all
 	Engines  []string        // SQLite, PostgreSQL
+	yard     *yardstick
 	Progress func(format string, args ...any)
 }
 
@@ -76,7 +77,7 @@ type measured struct {
 	// Target is in CPU seconds per 1,000 operations.
 	Target float64 `json:"target_cpu_s_per_1000,omitempty"`
 	// Ratio is the CPU time of one request, as a multiple of what the bare
-	// handler of the same run spent on one.
+	// handler spent on one directly before and after.
 	Ratio float64 `json:"times_bare_per_request,omitempty"`
 	// Wanted is Target in the same terms. It travels between machines, and
 	// from an idle one to a busy one, where CPU times do not.
@@ -85,27 +86,20 @@ type measured struct {
 	post bool
 }
 
-// run measures the bare handler, every engine, and the bare handler again; the
-// mean of the two is what ratios refer to, as the machine may drift meanwhile.
+// run measures every engine, and beside each row the bare handler.
 func (p plan) run(ctx context.Context) (f findings, err error) {
-	before, err := p.bare(ctx)
+	bare, err := startBare(ctx)
 	if err != nil {
 		return f, err
 	}
+	defer func() { err = errors.Join(err, bare.stop()) }()
+	p.yard = &yardstick{plan: p, child: bare}
 	for _, engine := range p.Engines {
 		if err := p.engine(ctx, engine, &f); err != nil {
 			return f, fmt.Errorf("%s: %w", engine, err)
 		}
 	}
-	after, err := p.bare(ctx)
-	if err != nil {
-		return f, err
-	}
-	base := [2]measured{mean(before[0], after[0]), mean(before[1], after[1])}
-	for i := range f.Rows {
-		f.Rows[i].compare(base)
-	}
-	f.Rows = append(base[:], f.Rows...)
+	f.Rows = append(p.yard.rows(), f.Rows...)
 	return f, nil
 }
 
@@ -132,48 +126,72 @@ func (p plan) engine(ctx context.Context, engine string, f *findings) (err error
 // CPU seconds per 1,000: GET, POST.
 var referenceBare = [2]float64{.019, .030}
 
-// compare fills in the ratios to the bare handler.
-func (m *measured) compare(bare [2]measured) {
-	kind := 0
-	if m.post {
-		kind = 1
-	}
-	if m.Ops == 0 || bare[kind].CPU == 0 {
+// compare fills in the ratios to the bare handler, which spent so many CPU
+// seconds on 1,000 requests.
+func (m *measured) compare(bare float64) {
+	if m.Ops == 0 || bare == 0 {
 		return
 	}
 	requests := float64(m.Requests) / float64(m.Ops)
-	m.Ratio = m.CPU / requests / bare[kind].CPU
-	m.Wanted = m.Target / requests / referenceBare[kind]
+	m.Ratio = m.CPU / requests / bare
+	m.Wanted = m.Target / requests / referenceBare[kindOf(m.post)]
+}
+
+// kindOf is the index of the bare handler's GET or POST.
+func kindOf(post bool) int {
+	if post {
+		return 1
+	}
+	return 0
+}
+
+// yardstick measures the bare handler again and again: the machine drifts by a
+// third within minutes, so a row is compared with what was measured directly
+// before and after it.
+type yardstick struct {
+	plan    plan
+	child   *child
+	samples [2][]loadtest.Result // of GET, of POST
+}
+
+// measure returns CPU seconds per 1,000 requests.
+func (y *yardstick) measure(ctx context.Context, post bool) (float64, error) {
+	p := y.plan
+	p.Time, p.Warmup = p.Time/4, p.Warmup/4
+	kind := kindOf(post)
+	scenario := []string{"bare_get", "bare_post"}[kind]
+	r, err := p.load(ctx, p.options(ctx, &under{child: y.child, Engine: "bare"}, "bare", scenario))
+	if err != nil {
+		return 0, err
+	}
+	y.samples[kind] = append(y.samples[kind], *r)
+	return r.CPU, nil
+}
+
+// rows are the means of all samples.
+func (y *yardstick) rows() []measured {
+	var out []measured
+	for kind, title := range []string{"bare handler, GET", "bare handler, POST"} {
+		if samples := y.samples[kind]; len(samples) > 0 {
+			out = append(out, measured{Engine: "–", Title: title, SQL: "0", Ratio: 1, Result: mean(samples)})
+		}
+	}
+	return out
 }
 
 // mean is of the figures that matter; the rest is that of the first.
-func mean(a, b measured) measured {
-	for _, f := range []struct {
-		to   *float64
-		with float64
-	}{{&a.CPU, b.CPU}, {&a.OpsPerSec, b.OpsPerSec}, {&a.P50, b.P50}, {&a.P90, b.P90}, {&a.P99, b.P99}, {&a.SelfCPU, b.SelfCPU}, {&a.StealPct, b.StealPct}} {
-		*f.to = (*f.to + f.with) / 2
+func mean(samples []loadtest.Result) loadtest.Result {
+	out := samples[0]
+	for _, s := range samples[1:] {
+		out.CPU, out.OpsPerSec, out.SelfCPU, out.StealPct = out.CPU+s.CPU, out.OpsPerSec+s.OpsPerSec, out.SelfCPU+s.SelfCPU, out.StealPct+s.StealPct
+		out.P50, out.P90, out.P99 = out.P50+s.P50, out.P90+s.P90, out.P99+s.P99
+		out.Max, out.PeakMiB = max(out.Max, s.Max), max(out.PeakMiB, s.PeakMiB)
+		out.Ops, out.Requests, out.Errors, out.Shed, out.Seconds = out.Ops+s.Ops, out.Requests+s.Requests, out.Errors+s.Errors, out.Shed+s.Shed, out.Seconds+s.Seconds
 	}
-	a.Max, a.PeakMiB = max(a.Max, b.Max), max(a.PeakMiB, b.PeakMiB)
-	a.Shed += b.Shed
-	a.Ops, a.Requests, a.Errors, a.Seconds = a.Ops+b.Ops, a.Requests+b.Requests, a.Errors+b.Errors, a.Seconds+b.Seconds
-	return a
-}
-
-func (p plan) bare(ctx context.Context) (out [2]measured, err error) {
-	c, err := startBare(ctx)
-	if err != nil {
-		return out, err
+	for _, v := range []*float64{&out.CPU, &out.OpsPerSec, &out.SelfCPU, &out.StealPct, &out.P50, &out.P90, &out.P99} {
+		*v /= float64(len(samples))
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	for i, s := range []string{"bare_get", "bare_post"} {
-		r, err := p.measure(ctx, &under{child: c, Engine: "bare"}, "bare", row{Scenario: s})
-		if err != nil {
-			return out, err
-		}
-		out[i] = measured{Engine: "–", Title: []string{"bare handler, GET", "bare handler, POST"}[i], SQL: "0", Ratio: 1, Result: *r}
-	}
-	return out, nil
+	return out
 }
 
 // under is a server under test.
@@ -202,11 +220,11 @@ func (p plan) server(ctx context.Context, engine string, db *postgres, alg strin
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	for _, r := range todo {
-		res, err := p.measure(ctx, u, "hydra-rc", r)
+		m, err := p.beside(ctx, u, r)
 		if err != nil {
 			return err
 		}
-		f.Rows = append(f.Rows, measured{Engine: engine, Title: r.Title, Alg: r.Alg, SQL: r.SQL, Target: r.Target, Result: *res, post: r.Post})
+		f.Rows = append(f.Rows, m)
 	}
 	if crowds && p.wants("overload") {
 		more, err := p.overload(ctx, u)
@@ -223,6 +241,25 @@ func (p plan) server(ctx context.Context, engine string, db *postgres, alg strin
 		f.Floods = append(f.Floods, more...)
 	}
 	return nil
+}
+
+// beside measures a row between two samples of the bare handler.
+func (p plan) beside(ctx context.Context, u *under, r row) (measured, error) {
+	before, err := p.yard.measure(ctx, r.Post)
+	if err != nil {
+		return measured{}, err
+	}
+	res, err := p.measure(ctx, u, "hydra-rc", r)
+	if err != nil {
+		return measured{}, err
+	}
+	after, err := p.yard.measure(ctx, r.Post)
+	if err != nil {
+		return measured{}, err
+	}
+	m := measured{Engine: u.Engine, Title: r.Title, Alg: r.Alg, SQL: r.SQL, Target: r.Target, Result: *res, post: r.Post}
+	m.compare((before + after) / 2)
+	return m, nil
 }
 
 // start starts a server with a new database.

@@ -35,7 +35,7 @@ func TestSmoke(t *testing.T) {
 		if m.Scenario == "code_flow" {
 			requests *= 8
 		}
-		if m.Ops != p.Ops && m.Ops != 2*p.Ops || m.Errors+m.Shed != 0 || m.Requests != requests { // the bare handler is measured twice
+		if m.Ops != p.Ops && (m.Engine != "–" || m.Ops%p.Ops != 0) || m.Errors+m.Shed != 0 || m.Requests != requests { // the bare handler is measured many times
 			t.Errorf("%s on %s: %d operations, %d requests, %d errors, %d turned away: %s", m.Title, m.Engine, m.Ops, m.Requests, m.Errors, m.Shed, m.Error)
 		}
 		// Background jobs add some; the budgets themselves are held by the tests of the server.
