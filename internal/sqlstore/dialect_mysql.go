@@ -99,8 +99,10 @@ const (
 	setStrict = `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'`
 	// committed is the least isolation on which the store's races are decided.
 	setCommitted = `SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED`
-	// setSyncWait lets a Galera node show what another has acknowledged.
-	setSyncWait = `SET SESSION wsrep_sync_wait = 1`
+	// setSyncWait lets a Galera node wait until it has what another one has
+	// acknowledged: before reads (1), and before UPDATE and DELETE (2) and INSERT
+	// (4), whose conditions look at rows that certification does not compare.
+	setSyncWait = `SET SESSION wsrep_sync_wait = 7`
 )
 
 // mysqlConnector prepares new connections for what the store relies on.
