@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,20 @@ func TestEveryRowIsAScenario(t *testing.T) {
 	for _, r := range rows {
 		if !strings.Contains(known, " "+r.Scenario+" ") || r.Target <= 0 || r.SQL == "" {
 			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// SQLite works within the server's process, so a sign-in may cost a fifth more.
+func TestTargetOnSQLite(t *testing.T) {
+	t.Parallel()
+	for _, r := range rows {
+		want := r.Target
+		if r.Scenario == "code_flow" {
+			want *= 1.2
+		}
+		if got := r.target("SQLite"); math.Abs(got-want) > 1e-9 || r.target("PostgreSQL") != r.Target {
+			t.Errorf("%s, %s: %g on SQLite, %g on PostgreSQL", r.Scenario, r.Alg, got, r.target("PostgreSQL"))
 		}
 	}
 }

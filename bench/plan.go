@@ -21,8 +21,18 @@ type row struct {
 	// Target is the CPU time per 1,000 operations that docs/performance.md
 	// wants on its machine; 0: none.
 	Target float64
+	// OnSQLite is the target where the database's work is in the server's
+	// process, if it is another one.
+	OnSQLite float64
 	// SQL is the budget of statements per operation.
 	SQL string
+}
+
+func (r row) target(engine string) float64 {
+	if engine == "SQLite" && r.OnSQLite > 0 {
+		return r.OnSQLite
+	}
+	return r.Target
 }
 
 // rows are the scenarios in the order of the table. Those with ES256 come
@@ -37,9 +47,9 @@ var rows = []row{
 	{Scenario: "client_get", Title: "client, get", Alg: "RS256", Target: .09, SQL: "≤ 1"},
 	{Scenario: "client_list", Title: "clients, list of 100", Alg: "RS256", Target: .6, SQL: "1"},
 	{Scenario: "refresh", Title: "refresh with ID token", Alg: "RS256", Post: true, Target: 1.6, SQL: "2"},
-	{Scenario: "code_flow", Title: "whole code flow", Alg: "RS256", Post: true, Target: 2.4, SQL: "≤ 7"},
+	{Scenario: "code_flow", Title: "whole code flow", Alg: "RS256", Post: true, Target: 2.4, OnSQLite: 2.88, SQL: "≤ 7"},
 	{Scenario: "refresh", Title: "refresh with ID token", Alg: "ES256", Post: true, Target: .35, SQL: "2"},
-	{Scenario: "code_flow", Title: "whole code flow", Alg: "ES256", Post: true, Target: 1.1, SQL: "≤ 7"},
+	{Scenario: "code_flow", Title: "whole code flow", Alg: "ES256", Post: true, Target: 1.1, OnSQLite: 1.32, SQL: "≤ 7"},
 }
 
 // plan is what the flags ask for.
@@ -257,7 +267,7 @@ func (p plan) beside(ctx context.Context, u *under, r row) (measured, error) {
 	if err != nil {
 		return measured{}, err
 	}
-	m := measured{Engine: u.Engine, Title: r.Title, Alg: r.Alg, SQL: r.SQL, Target: r.Target, Result: *res, post: r.Post}
+	m := measured{Engine: u.Engine, Title: r.Title, Alg: r.Alg, SQL: r.SQL, Target: r.target(u.Engine), Result: *res, post: r.Post}
 	m.compare((before + after) / 2)
 	return m, nil
 }
