@@ -149,14 +149,20 @@ func (s *Service) hintedLogout(ctx context.Context, l *logout, raw string, param
 	if hinted != nil {
 		l.session, l.subject = hinted.ID, subject
 	}
-	if own != nil && own.ID != l.session && (hinted != nil && own.SubjectKey == hinted.SubjectKey || hinted == nil && data.Subject == hint.Subject) {
-		if l.session.IsZero() {
-			l.session, l.subject = own.ID, data.Subject
-		} else {
+	if own == nil || own.ID == l.session {
+		return to, nil
+	}
+	if hinted != nil {
+		if own.SubjectKey == hinted.SubjectKey {
 			l.browser = own.ID
 		}
+		return to, nil
 	}
-	return to, nil
+	same, err := s.isHinted(ctx, client, hint, own.ID, data.Subject, l.requestedAt)
+	if same {
+		l.session, l.subject = own.ID, data.Subject
+	}
+	return to, err
 }
 
 // hintedSession finds the live session that the ID token names; nil when it is

@@ -93,7 +93,9 @@ func (s *Service) hint(ctx context.Context, client *oauth.Client, f *oauth.Flow,
 	}
 	f.HintClaims = h.Claims
 	now.hinted = true
-	now.hintMatch, err = s.remembersHinted(ctx, client, f, h)
+	if f.Had != nil {
+		now.hintMatch, err = s.isHinted(ctx, client, h, f.Had.SessionID, f.Had.Subject, f.RequestedAt)
+	}
 	return nil, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"hydra/internal/oauth"
 	"hydra/internal/token"
@@ -42,8 +43,9 @@ func (s *Service) told(client *oauth.Client, l *oauth.Login) []string {
 	return []string{id}
 }
 
-// names are what an id_token_hint may call the user of a login. A pairwise sub cannot be turned back into a subject; the candidate's
-// own is made and compared instead.
+// names are what an id_token_hint may call the user of a login. A pairwise sub
+// cannot be turned back into a subject; the candidate's own is made and
+// compared instead.
 func (s *Service) names(client *oauth.Client, l *oauth.Login) []string {
 	names := []string{l.Subject, l.ForcedID}
 	if id, err := s.identifier(client, l); err == nil {
@@ -64,21 +66,19 @@ func (s *Service) matchesHint(client *oauth.Client, f *oauth.Flow) bool {
 	return json.Unmarshal(f.HintClaims, &hint) == nil && slices.Contains(s.names(client, f.Login), hint.Subject)
 }
 
-// remembersHinted reports whether the remembered login is that of the user whom
-// the hint names. A name that the login app has chosen is known from the hint's
-// own session, or from the consents that the client has of this user.
-func (s *Service) remembersHinted(ctx context.Context, client *oauth.Client, f *oauth.Flow, h *token.Hint) (bool, error) {
+// isHinted reports whether the user of a live session is the one whom the hint
+// names. A name that the login app has chosen is known from the hint's own
+// session, or from the consents that the client has of this user.
+func (s *Service) isHinted(ctx context.Context, client *oauth.Client, h *token.Hint, session oauth.ID, subject string, now time.Time) (bool, error) {
 	switch {
-	case f.Had == nil:
-		return false, nil
-	case slices.Contains(s.names(client, &oauth.Login{Subject: f.Had.Subject}), h.Subject):
+	case slices.Contains(s.names(client, &oauth.Login{Subject: subject}), h.Subject):
 		return true, nil
 	case client.SubjectType != oauth.SubjectPairwise:
 		return false, nil
-	case h.SID != "" && h.SID == f.Had.SessionID.String():
+	case h.SID != "" && h.SID == session.String():
 		return true, nil
 	}
-	state, err := s.Store.LoginState(ctx, oauth.ID{}, s.rememberKey(client.UID, f.Had.Subject), oauth.ID{}, f.RequestedAt)
+	state, err := s.Store.LoginState(ctx, oauth.ID{}, s.rememberKey(client.UID, subject), oauth.ID{}, now)
 	if err != nil {
 		return false, err
 	}

@@ -99,6 +99,39 @@ func TestPairwiseHints(t *testing.T) {
 	again.open(t, w.authURL(c, silent(forced)...)).challenge(t)
 }
 
+// Who signed in again is signed out by the ID token of before, whatever the
+// client calls the user; another user is not.
+func TestPairwiseLogout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, enablePair, withSalt)
+	c, other := w.leaver(t, m{"subject_type": "pairwise"}), w.leaver(t, m{"subject_type": "public"})
+	signIn := func(b *browser, c *party, subject, forced string) string {
+		t.Helper()
+		login := m{"subject": subject, "remember": true}
+		if forced != "" {
+			login["force_subject_identifier"] = forced
+		}
+		code := b.visit(t, c, login, m{"grant_scope": []string{"openid"}, "remember": true}, "scope", "openid")
+		return w.exchange(t, c, code)["id_token"].(string)
+	}
+	for name, forced := range map[string]string{"alice": "", "carol": "c-7"} {
+		alice, bob := w.browser(), w.browser()
+		hint := signIn(alice, c, name, forced)
+		alice.leave(t)
+		// Her session is over; there is another one, of another client.
+		signIn(alice, other, name, "")
+		signIn(bob, other, "bob", "")
+		equal(t, "address of another user", bob.open(t, w.logoutURL("id_token_hint", hint)).location(t).String(), goodbyePage)
+		if !bob.signedIn(t, other) {
+			t.Errorf("%s's ID token signed Bob out", name)
+		}
+		alice.leave(t, "id_token_hint", hint)
+		if alice.signedIn(t, other) {
+			t.Errorf("%s is still signed in", name)
+		}
+	}
+}
+
 // Attack: guess by the parameter claims who a user is. A client that knows its
 // users by pairwise names hears the same of a right guess and of a wrong one.
 func TestAttackPairwiseSubjectsAreNotGuessed(t *testing.T) {
