@@ -248,8 +248,9 @@ type Grants interface {
 	// EndGrant kills code and tokens. It is no error when they are dead or the
 	// row is gone.
 	EndGrant(ctx context.Context, id ID, why EndReason, now time.Time) error
-	// RevokeGrant takes the consent back, with the Grants that rest on it. It
-	// returns how many rows changed.
+	// RevokeGrant takes the consent back, with the Grants that rest on it, none
+	// of which lives when it returns nil, whatever is added or paid out at the
+	// same time. It returns how many rows changed, also beside an error.
 	RevokeGrant(ctx context.Context, id ID, now time.Time) (int, error)
 	// RevokeGrants takes back at most limit consents of a subject that are not
 	// revoked yet, skipped and open ones too, and returns how many.

@@ -41,7 +41,10 @@ const (
 	rejectGrant = `
 		UPDATE grants SET revoked_at = ?, ended_at = ?, end_reason = ?, op_id = ?
 		WHERE id = ? AND ` + open
-	revokeGrant  = `UPDATE grants SET revoked_at = ? WHERE (id = ? OR parent = ?) AND revoked_at IS NULL`
+	revokeGrant    = `UPDATE grants SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`
+	revokeChildren = `
+		UPDATE grants SET revoked_at = ? WHERE id IN (SELECT id FROM (SELECT g.id FROM grants g
+			WHERE g.parent = ? AND g.revoked_at IS NULL LIMIT ?) x) AND revoked_at IS NULL`
 	revokeGrants = `
 		UPDATE grants SET revoked_at = ? WHERE id IN (SELECT id FROM (SELECT g.id FROM grants g
 			WHERE g.subject_key = ? AND g.revoked_at IS NULL
@@ -126,11 +129,26 @@ func (s *Store) RejectGrant(ctx context.Context, g *oauth.Grant, op oauth.ID) er
 	return oauth.ErrUsed
 }
 
+// revokeBatch bounds how many children one statement takes back.
+const revokeBatch = 500
+
 // RevokeGrant takes the consent back, with the Grants that rest on it. It
-// returns how many rows changed.
+// returns how many rows changed, which may be more than none beside an error.
+//
+// The consent comes first and by itself. From then on none is added under it
+// and none of its codes is spent, so that the batches find all that were: one
+// statement for all of them would miss what is added and spent while it runs.
 func (s *Store) RevokeGrant(ctx context.Context, id oauth.ID, now time.Time) (int, error) {
-	out, err := s.exec(ctx, revokeGrant, due(now), key(id), key(id))
-	return out.count(), err
+	out, err := s.exec(ctx, revokeGrant, due(now), key(id))
+	total := out.count()
+	for err == nil {
+		out, err = s.exec(ctx, revokeChildren, due(now), key(id), revokeBatch)
+		if out.count() == 0 {
+			break
+		}
+		total += out.count()
+	}
+	return total, err
 }
 
 // RevokeGrants takes back at most limit consents of a subject that are not

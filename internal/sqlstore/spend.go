@@ -48,8 +48,9 @@ func (s *Store) spend(ctx context.Context, id, op oauth.ID, stmt string, args ..
 
 // SpendCode marks the code used: exactly one caller gets nil, all others
 // ErrUsed. It looks at the parent once more: below serializable isolation the
-// statement that added a skipped Grant and the one that revoked its parent can
-// have missed each other, but both were committed before a code was spent.
+// statement that added a skipped Grant may not have seen that its parent was
+// revoked, nor the revocation that Grant, but both were committed before a code
+// is spent.
 func (s *Store) SpendCode(ctx context.Context, id oauth.ID, c oauth.CodeSpend) error {
 	return s.spend(ctx, id, c.Op, spendCode, due(c.Now), c.RotationID[:], micros(c.RefreshExpiresAt), due(c.ExpiresAt),
 		due(c.PurgeAt), c.Op[:], optionalBytes(c.HookData), key(id), due(c.Now), given(c.Parent), c.Parent[:])
