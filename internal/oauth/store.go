@@ -164,6 +164,7 @@ type FrontPayout struct {
 	ExpiresAt time.Time // of the last value, those that were there before included
 	PurgeAt   time.Time
 	Parent    ID // that must not be revoked; zero when there is none
+	Was       ID // OpID of the row as it was read: the decision that is paid out; zero: any
 }
 
 // CodeSpend is what the exchange of a code writes.
@@ -179,6 +180,9 @@ type CodeSpend struct {
 	// not have been revoked, which a revocation at the same moment as the skip
 	// may not have told its Grant.
 	Parent ID
+	// Was is the OpID of the row as it was read: the consent app may have
+	// replaced its decision since. Zero: any.
+	Was ID
 }
 
 // Rotation is what a refresh writes. From must be what the caller read.

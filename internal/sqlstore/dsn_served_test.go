@@ -139,7 +139,7 @@ func TestJoined(t *testing.T) {
 			t.Errorf("%s has other parameters: %s", name, own)
 		}
 	}
-	if want := 2*len(purges) + 3; changed != want {
+	if want := 2*len(purges) + 4; changed != want {
 		t.Errorf("%d statements are joined, want %d", changed, want)
 	}
 }

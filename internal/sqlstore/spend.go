@@ -11,16 +11,18 @@ import (
 // condition that its caller has read, and one affected row means won.
 const (
 	living = `ended_at IS NULL AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM clients c WHERE c.uid = grants.client_uid)`
+	// unchanged holds what is paid out to the decision that was read, and to the
+	// consent on which it rests.
+	unchanged = ` AND (? = 0 OR op_id = ?)
+		  AND (? = 0 OR NOT EXISTS (SELECT 1 FROM (SELECT p.id FROM grants p WHERE p.id = ? AND p.revoked_at IS NOT NULL LIMIT 1) x))`
 
 	spendCode = `
 		UPDATE grants SET code_used_at = ?, rotation_id = ?, refresh_expires_at = ?, expires_at = ?, purge_at = ?, op_id = ?,
 			hook_data = COALESCE(?, hook_data)
-		WHERE id = ? AND code_used_at IS NULL AND code_expires_at > ? AND ` + living + `
-		  AND (? = 0 OR NOT EXISTS (SELECT 1 FROM (SELECT p.id FROM grants p WHERE p.id = ? AND p.revoked_at IS NOT NULL LIMIT 1) x))`
+		WHERE id = ? AND code_used_at IS NULL AND code_expires_at > ? AND ` + living + unchanged
 	payFront = `
 		UPDATE grants SET front_at = ?, expires_at = ?, purge_at = ?, op_id = ?
-		WHERE id = ? AND front_at IS NULL AND code_used_at IS NULL AND flow_expires_at > ? AND ` + living + `
-		  AND (? = 0 OR NOT EXISTS (SELECT 1 FROM (SELECT p.id FROM grants p WHERE p.id = ? AND p.revoked_at IS NOT NULL LIMIT 1) x))`
+		WHERE id = ? AND front_at IS NULL AND code_used_at IS NULL AND flow_expires_at > ? AND ` + living + unchanged
 	rotateGrant = `
 		UPDATE grants SET generation = ?, rotation_id = ?, refreshed_at = ?, grace_uses = 0,
 			access_floor = CASE WHEN access_floor < ? THEN ? ELSE access_floor END,
@@ -53,7 +55,7 @@ func (s *Store) spend(ctx context.Context, id, op oauth.ID, stmt string, args ..
 // is spent.
 func (s *Store) SpendCode(ctx context.Context, id oauth.ID, c oauth.CodeSpend) error {
 	return s.spend(ctx, id, c.Op, spendCode, due(c.Now), c.RotationID[:], micros(c.RefreshExpiresAt), due(c.ExpiresAt),
-		due(c.PurgeAt), c.Op[:], optionalBytes(c.HookData), key(id), due(c.Now), given(c.Parent), c.Parent[:])
+		due(c.PurgeAt), c.Op[:], optionalBytes(c.HookData), key(id), due(c.Now), given(c.Was), c.Was[:], given(c.Parent), c.Parent[:])
 }
 
 // PayFront marks that tokens are paid out at the authorization endpoint:
@@ -61,7 +63,7 @@ func (s *Store) SpendCode(ctx context.Context, id oauth.ID, c oauth.CodeSpend) e
 // the reason that SpendCode does.
 func (s *Store) PayFront(ctx context.Context, id oauth.ID, f oauth.FrontPayout) error {
 	return s.spend(ctx, id, f.Op, payFront, due(f.Now), due(f.ExpiresAt), due(f.PurgeAt), f.Op[:],
-		key(id), due(f.Now), given(f.Parent), f.Parent[:])
+		key(id), due(f.Now), given(f.Was), f.Was[:], given(f.Parent), f.Parent[:])
 }
 
 // Rotate advances generation and rotation id. The count of answers to the

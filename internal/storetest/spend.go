@@ -11,6 +11,7 @@ import (
 var spendChecks = []check{
 	{"a code is worth one token response, however many race for it", spendOnce},
 	{"a code is refused when one condition does not hold", spendConditions},
+	{"only the decision that was read is paid out", spendReplaced},
 	{"what the exchange writes comes back", spendWrites},
 	{"the authorization endpoint pays once, however many race for it", frontOnce},
 	{"the authorization endpoint pays nothing when one condition does not hold", frontConditions},
@@ -45,6 +46,26 @@ func deaths(t *testing.T, f *fixture, client string) map[string]func(*oauth.Gran
 			return err
 		},
 		"z client deleted": func(*oauth.Grant) error { return f.DeleteClient(t.Context(), client, noon) },
+	}
+}
+
+// spendReplaced replaces a decision after it was read.
+func spendReplaced(t *testing.T, f *fixture) {
+	c := f.addClient(t, "app")
+	code, front := codeSpend(), frontPayout()
+	for name, spend := range map[string]func(id, was oauth.ID) error{
+		"SpendCode()": func(id, was oauth.ID) error { code.Was = was; return f.SpendCode(t.Context(), id, code) },
+		"PayFront()":  func(id, was oauth.ID) error { front.Was = was; return f.PayFront(t.Context(), id, front) },
+	} {
+		g := f.addGrant(t, c.UID, nil)
+		first := g.OpID
+		g.OpID, g.Data = newID(), []byte("replaced")
+		must(t, f.UpdateOpenGrant(t.Context(), g, oauth.Standing{Now: noon}))
+		wantErr(t, name+" of the decision before", spend(g.ID, first), oauth.ErrUsed)
+		if row := f.grant(t, g.ID); row.PaidOut() || string(row.Data) != "replaced" {
+			t.Errorf("%s left paid out %v, data %q", name, row.PaidOut(), row.Data)
+		}
+		must(t, spend(g.ID, g.OpID))
 	}
 }
 

@@ -12,6 +12,10 @@ import (
 	"hydra/internal/secret"
 )
 
+// codeAttempts bounds how often an exchange looks again because the consent app
+// replaced its decision meanwhile. Once is rare already.
+const codeAttempts = 4
+
 // authorizationCode exchanges a code (RFC 6749 §4.1.3). Everything is compared
 // and everything that can fail is made before the code is spent; the spending
 // statement repeats every condition and decides the race.
@@ -23,6 +27,19 @@ func (s *Service) authorizationCode(ctx context.Context, r request) (*Response, 
 	if err != nil {
 		return nil, err
 	}
+	for range codeAttempts {
+		res, err := s.exchangeOnce(ctx, r, code)
+		if !errors.Is(err, oauth.ErrUsed) {
+			return res, err
+		}
+		// What was granted has been decided anew. The row has the decision.
+	}
+	return nil, oauth.TemporarilyUnavailable.Hint("What the code stands for changes all the time.")
+}
+
+// exchangeOnce reads the row, decides what the code is worth, and tries to pay
+// it. oauth.ErrUsed says that the consent app replaced its decision in between.
+func (s *Service) exchangeOnce(ctx context.Context, r request, code codePayload) (*Response, error) {
 	row, err := s.Store.Grant(ctx, code.Seed.GrantID())
 	switch {
 	case errors.Is(err, oauth.ErrNotFound):
@@ -67,7 +84,7 @@ func (s *Service) authorizationCode(ctx context.Context, r request) (*Response, 
 	ctx = context.WithoutCancel(ctx)
 	err = s.Store.SpendCode(ctx, row.ID, p.spend(s.Options.GracePeriod))
 	if errors.Is(err, oauth.ErrUsed) {
-		return nil, s.lostCode(ctx, r, row.ID)
+		return nil, s.lostCode(ctx, r, &row.Grant)
 	}
 	if err != nil {
 		return nil, err
@@ -153,9 +170,10 @@ func (s *Service) replayedCode(ctx context.Context, r request, row *oauth.GrantR
 	return refused
 }
 
-// lostCode tells why the spending statement changed nothing.
-func (s *Service) lostCode(ctx context.Context, r request, id oauth.ID) error {
-	row, err := s.Store.Grant(ctx, id)
+// lostCode tells why the spending statement changed nothing: oauth.ErrUsed when
+// the row is not the one that was read, but may be paid out.
+func (s *Service) lostCode(ctx context.Context, r request, was *oauth.Grant) error {
+	row, err := s.Store.Grant(ctx, was.ID)
 	switch {
 	case errors.Is(err, oauth.ErrNotFound):
 		return oauth.InvalidGrant.Hint("The authorization code is unknown.").Because(err)
@@ -164,6 +182,9 @@ func (s *Service) lostCode(ctx context.Context, r request, id oauth.ID) error {
 	}
 	if err := s.checkCode(ctx, r, row); err != nil {
 		return err
+	}
+	if row.OpID != was.OpID {
+		return oauth.ErrUsed
 	}
 	return oauth.InvalidGrant.Hint("The authorization code cannot be used any more.")
 }

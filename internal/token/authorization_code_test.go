@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"hydra/internal/oauth"
+	"hydra/internal/secret"
 	"hydra/internal/storetest"
 )
 
@@ -263,6 +266,41 @@ func TestRowChangesBetweenReadAndSpend(t *testing.T) {
 		return w.store.EndGrant(ctx, seed.GrantID(), oauth.EndedByClient, noon)
 	}
 	w.refuse(c, refreshForm(res.RefreshToken), oauth.InvalidGrant)
+}
+
+// The consent app replaces its decision while the code is exchanged: what comes
+// out is what the row says from then on, be it the first or the second one.
+func TestDecisionIsReplacedBetweenReadAndSpend(t *testing.T) {
+	t.Parallel()
+	for _, strategy := range []string{"opaque", "jwt"} {
+		w := newWorld(t, storetest.New(t))
+		c := w.addClient("app", func(c *oauth.Client) { c.AccessTokenStrategy = strategy })
+		seed, code := w.grantOf(c, nil)
+		asked := 0
+		w.BeforeSpend = func(ctx context.Context, _ *Payout) error {
+			if asked++; asked > 1 {
+				return nil
+			}
+			g := w.grant(seed).Grant
+			data, err := w.SealData(g.ID, &oauth.GrantData{
+				Subject: "alice", GrantedScope: []string{"openid", "bar"}, RedirectURI: "https://app.test/callback",
+				AuthTime: noon.Unix(), IDClaims: json.RawMessage(`{"role":"guest"}`),
+			})
+			w.must(err)
+			g.Data, g.OpID = data, oauth.ID(secret.NewID())
+			return w.store.UpdateOpenGrant(ctx, &g, oauth.Standing{Now: noon})
+		}
+		res := w.exchange(c, codeForm(code))
+		if res.Scope != "openid bar" || res.RefreshToken != "" || asked != 2 {
+			t.Errorf("%s: scope %q, refresh token %q, asked %d times", strategy, res.Scope, res.RefreshToken, asked)
+		}
+		if _, claims := jwtParts(t, res.IDToken); claims["role"] != "guest" {
+			t.Errorf("%s: ID token %v", strategy, claims)
+		}
+		if got := w.introspect(res.AccessToken); !got.Active || !slices.Equal(got.Scope, []string{"openid", "bar"}) {
+			t.Errorf("%s: introspection %+v", strategy, got)
+		}
+	}
 }
 
 // A request that loses the race by milliseconds has presented a used code,

@@ -27,7 +27,8 @@ type Front struct {
 func OpenID(d *oauth.GrantData) bool { return contains(d.GrantedScope, "openid") }
 
 // PayFront makes the tokens and marks the Grant paid out. Its error is
-// oauth.ErrUsed when somebody else was paid or the Grant has died meanwhile.
+// oauth.ErrUsed when somebody else was paid, or the Grant has died or was
+// decided anew meanwhile.
 //
 // They are tokens of the Grant like any other: one revocation ends them all.
 // The exchange of a code that comes with them does not end them.
@@ -61,7 +62,7 @@ func (s *Service) PayFront(ctx context.Context, f Front) (*Response, error) {
 	// As at the token endpoint: the browser's patience decides nothing any more.
 	err = s.Store.PayFront(context.WithoutCancel(ctx), f.Row.ID, oauth.FrontPayout{
 		Op: oauth.ID(secret.NewID()), Now: f.Now, ExpiresAt: expires,
-		PurgeAt: oauth.Later(Appointment(expires, f.Now), f.Row.PurgeAt), Parent: f.Row.Parent,
+		PurgeAt: oauth.Later(Appointment(expires, f.Now), f.Row.PurgeAt), Parent: f.Row.Parent, Was: f.Row.OpID,
 	})
 	if err != nil {
 		return nil, err

@@ -152,6 +152,7 @@ func (p *payout) spend(grace time.Duration) oauth.CodeSpend {
 		PurgeAt:          Appointment(expires, p.now),
 		HookData:         p.hook,
 		Parent:           p.row.Parent,
+		Was:              p.row.OpID,
 	}
 }
 
