@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"hydra/internal/oauth"
@@ -138,14 +137,15 @@ func (s *Store) changeKeys(ctx context.Context, keys []oauth.KeyRow, f func(*Sto
 		}
 	}
 	return s.atomic(ctx, func(t *Store) error {
-		err := f(t)
-		if t.tx.unknown && errors.Is(err, oauth.ErrExists) && t.hasKeys(ctx, keys) {
-			return nil
+		if t.tx.unknown && len(keys) > 0 && t.hasKeys(ctx, keys) {
+			return nil // an earlier try was committed
 		}
-		if err != nil {
+		// First, because it lets one change wait for the other: of two that
+		// replace a set at once, the later must find what the earlier has put in.
+		if err := t.raise(ctx, groupKeys); err != nil {
 			return err
 		}
-		return t.raise(ctx, groupKeys)
+		return f(t)
 	})
 }
 

@@ -2,8 +2,10 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ var keyChecks = []check{
 	{"all keys are added or none", keyAddAll},
 	{"one of many first starts makes the key", keySlotRace},
 	{"replace, put and delete", keyReplace},
+	{"of many replacements at once one is left, whole", keyReplaceRace},
 	{"each change raises the version of its group", keyVersions},
 	{"keys are retired once, and none comes back", keyRetire},
 	{"names with NUL never reach the database", keyNUL},
@@ -126,6 +129,25 @@ func keyReplace(t *testing.T, f *fixture) {
 		}
 	}
 	wantSame(t, "the other set", names("other"), map[string]string{"a": "othera"})
+}
+
+func keyReplaceRace(t *testing.T, f *fixture) {
+	names := make([]string, contenders)
+	for n := range names {
+		names[n] = fmt.Sprintf("key %d", n)
+	}
+	race(t, nil, func(ctx context.Context, n int) error {
+		return f.ReplaceKeySet(ctx, "set", []oauth.KeyRow{keyRow("set", names[n]), keyRow("set", names[n]+" too")})
+	})
+	got, err := f.KeySet(t.Context(), "set")
+	must(t, err)
+	if len(got) != 2 || strings.TrimSuffix(got[0].KID, " too") != strings.TrimSuffix(got[1].KID, " too") {
+		t.Errorf("the set holds %d keys of several replacements", len(got))
+	}
+	race(t, nil, func(ctx context.Context, n int) error { return f.PutKey(ctx, keyRow("one", "same")) })
+	if got, err := f.KeySet(t.Context(), "one"); len(got) != 1 || err != nil {
+		t.Errorf("%d keys, %v, after many have put one", len(got), err)
+	}
 }
 
 func keyVersions(t *testing.T, f *fixture) {
