@@ -181,7 +181,6 @@ func (s *Service) create(ctx context.Context, c *oauth.Client, given oauth.Secre
 		return "", err
 	}
 	s.changed(c.ID)
-	s.recall(c.UID, plain, rows)
 	return plain, nil
 }
 
@@ -281,7 +280,6 @@ func (s *Service) put(ctx context.Context, c *oauth.Client, given oauth.Secret, 
 		return "", err
 	}
 	s.changed(c.ID)
-	s.recall(c.UID, plain, rows)
 	return plain, nil
 }
 
@@ -311,14 +309,6 @@ func (s *Service) EndAccessTokens(ctx context.Context, id string) error {
 	}
 	s.changed(id)
 	return nil
-}
-
-// recall lets this node recognise a secret that it has hashed a moment ago.
-func (s *Service) recall(uid oauth.ID, plain oauth.Secret, rows []oauth.ClientSecret) {
-	s.start()
-	for _, row := range rows {
-		s.hashes.remember(uid, row.Hash, plain, s.Now())
-	}
 }
 
 // subjectTypes returns the enabled subject types and the default one.

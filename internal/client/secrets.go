@@ -68,7 +68,6 @@ func (s *Service) AddSecret(ctx context.Context, id string, r SecretRequest) (pl
 	if err != nil {
 		return "", oauth.ClientSecret{}, err
 	}
-	s.recall(added.ClientUID, plain, []oauth.ClientSecret{added})
 	return plain, added, nil
 }
 
