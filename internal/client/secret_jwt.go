@@ -55,6 +55,16 @@ func lacksSecret(c *oauth.Client, rows []oauth.ClientSecret) bool {
 	return len(rows) == 0
 }
 
+// holds reports whether the secret is one of those that a client authenticates
+// with, so that whoever describes a client anew with the secret that it has
+// leaves those alone that were added for a rotation.
+func holds(c *oauth.Client, given oauth.Secret, rows []oauth.ClientSecret) bool {
+	if c.AuthMethod == oauth.AuthSecretJWT {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(r oauth.ClientSecret) bool { return r.Sealed == nil })
+	}
+	return known(given, rows)
+}
+
 func recoverable(rows []oauth.ClientSecret) bool {
 	return slices.ContainsFunc(rows, func(r oauth.ClientSecret) bool { return r.Sealed != nil })
 }

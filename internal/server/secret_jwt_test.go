@@ -108,6 +108,12 @@ func TestClientSecretJWT(t *testing.T) {
 	if put("client_secret_jwt")["client_secret"] != nil {
 		t.Error("an update that changes nothing makes a new secret")
 	}
+
+	// Or the one that it has, which is then kept in a form that HMACs need.
+	change["client_secret"] = fresh
+	put("client_secret_basic")
+	put("client_secret_jwt")
+	ask(hmacJWT(t, "HS256", fresh, claims(nil))).object(t, 200)
 }
 
 // attack: a secret that somebody chose was remembered as verified by the empty
