@@ -149,7 +149,7 @@ func cliPage(root *cobra.Command) string {
 			fmt.Fprintf(&b, "| `hydra %s %s` | `hydra %s` |\n", g.Name(), cmd.Use, cmd.Annotations[earlierMark])
 		}
 	}
-	b.WriteString("| `hydra migrate sql` | `hydra migrate sql up` |\n")
+	b.WriteString("| `hydra migrate sql` | `hydra migrate sql up` |\n| `hydra migrate status` | `hydra migrate sql status` |\n")
 	fmt.Fprintf(&b, "\nEarlier names of flags: ")
 	var names []string
 	for old, now := range earlier {
