@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,10 +43,10 @@ type results struct {
 }
 
 // importAll puts items into the server, one after the other. One that fails
-// does not keep the others out. While it takes long, a bar shows how far it
-// is.
-func importAll(cmd *cobra.Command, items []item, put func(item) (json.RawMessage, string, error)) results {
-	var r results
+// does not keep the others out, and neither does a file that was not read.
+// While it takes long, a bar shows how far it is.
+func importAll(cmd *cobra.Command, items []item, unread []error, put func(item) (json.RawMessage, string, error)) results {
+	r := results{failed: unread}
 	bar := newProgress(cmd, len(items))
 	for i, one := range items {
 		answer, result, err := put(one)
@@ -66,8 +68,9 @@ func importClientsCommand() *cobra.Command {
 it is called -. A file holds one client, a list of clients, or what "hydra list
 oauth2-clients --format json" prints. A client whose client_id exists is
 replaced, so that importing twice changes nothing; one without a client_id is
-new each time. What became of each stands in the column RESULT; one that fails
-does not keep the others out.`,
+new each time. A client_secret that the client has already leaves its secrets as
+they are, and any other becomes its only one. What became of each stands in the
+column RESULT; a client that fails, or a file, does not keep the others out.`,
 		Example: `  hydra import oauth2-client clients.json more.json
   hydra list oauth2-clients --page-size 500 --format json -e http://old:4445 | hydra import oauth2-client -e http://new:4445`,
 	}, adminPort, importClients)
@@ -87,15 +90,15 @@ func importClients(cmd *cobra.Command, args []string) (show.Answer, error) {
 }
 
 func putClients(cmd *cobra.Command, args []string) (results, error) {
-	items, err := readItems(cmd, args, clientsOf)
-	if err != nil {
-		return results{}, err
+	items, unread := readItems(cmd, args, clientsOf)
+	if len(items) == 0 {
+		return results{failed: unread}, nil
 	}
 	c, err := connect(cmd, adminPort)
 	if err != nil {
-		return results{}, err
+		return results{}, errors.Join(append(unread, err)...)
 	}
-	return importAll(cmd, items, func(i item) (json.RawMessage, string, error) {
+	return importAll(cmd, items, unread, func(i item) (json.RawMessage, string, error) {
 		id, _ := i.value["client_id"].(string)
 		var before json.RawMessage
 		if id != "" {
@@ -108,22 +111,63 @@ func putClients(cmd *cobra.Command, args []string) (results, error) {
 			raw, err := c.JSON(cmd.Context(), remote.Call{Goal: strings.TrimSpace("create the client " + id), Method: http.MethodPost, Path: clientsPath, JSON: i.value}, &clientRow{})
 			return raw, created, err
 		}
-		raw, err := c.JSON(cmd.Context(), remote.Call{Goal: "update the client " + id, Method: http.MethodPut, Path: clientPath(id), JSON: i.value}, &clientRow{})
-		if err == nil && i.value["client_secret"] == nil && same(before, raw, "updated_at") {
-			return raw, unchanged, nil
-		}
-		return raw, updated, err
+		return replaceClient(cmd.Context(), c, i, id, before)
 	}), nil
 }
 
-// same reports whether two JSON objects say the same, but for one member.
-func same(a, b []byte, but string) bool {
+// replaceClient updates a client, and tells whether that changed anything.
+func replaceClient(ctx context.Context, c *remote.Client, i item, id string, before json.RawMessage) (json.RawMessage, string, error) {
+	replace := func() (json.RawMessage, error) {
+		return c.JSON(ctx, remote.Call{Goal: "update the client " + id, Method: http.MethodPut, Path: clientPath(id), JSON: i.value}, &clientRow{})
+	}
+	if i.value["client_secret"] == nil {
+		raw, err := replace()
+		if err == nil && same(before, raw) {
+			return raw, unchanged, nil
+		}
+		return raw, updated, err
+	}
+	had, err := secretIDs(ctx, c, id)
+	if err != nil {
+		return nil, "", err
+	}
+	raw, err := replace()
+	if err != nil {
+		return nil, "", err
+	}
+	has, err := secretIDs(ctx, c, id)
+	if err == nil && same(before, raw) && slices.Equal(had, has) {
+		return raw, unchanged, nil
+	}
+	return raw, updated, err
+}
+
+// secretIDs names the secrets of a client, which nobody can read back: one that
+// is set anew has another name.
+func secretIDs(ctx context.Context, c *remote.Client, id string) ([]string, error) {
+	var rows []struct {
+		ID string `json:"id"`
+	}
+	_, err := c.JSON(ctx, remote.Call{Goal: "list the secrets of the client " + id, Method: http.MethodGet, Path: clientPath(id) + "/secrets"}, &rows)
+	var ids []string
+	for _, row := range rows {
+		ids = append(ids, row.ID)
+	}
+	slices.Sort(ids)
+	return ids, err
+}
+
+// same reports whether two descriptions of a client say the same, but for the
+// time of the change and the secret, which only the answer to a change has.
+func same(a, b []byte) bool {
 	var x, y map[string]any
 	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
 		return false
 	}
-	delete(x, but)
-	delete(y, but)
+	for _, member := range []string{"updated_at", "client_secret"} {
+		delete(x, member)
+		delete(y, member)
+	}
 	return reflect.DeepEqual(x, y)
 }
 
@@ -168,33 +212,35 @@ func decode(raw []byte, into any) error {
 	return nil
 }
 
-// readItems reads all files before anything is done.
-func readItems(cmd *cobra.Command, files []string, read func([]byte) ([]map[string]any, error)) ([]item, error) {
+// readItems reads all files before anything is done. One that cannot be read,
+// or holds something else, does not keep the others out.
+func readItems(cmd *cobra.Command, files []string, read func([]byte) ([]map[string]any, error)) (items []item, unread []error) {
 	if len(files) == 0 {
 		files = []string{"-"}
 	}
-	var out []item
 	for _, name := range files {
 		raw, err := readInput(cmd, name)
 		if err != nil {
-			return nil, err
+			unread = append(unread, err)
+			continue
 		}
 		values, err := read(raw)
 		if name == "-" {
 			name = "standard input"
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			unread = append(unread, fmt.Errorf("%s: %w", name, err))
+			continue
 		}
 		for i, v := range values {
 			place := name
 			if len(values) > 1 {
 				place = fmt.Sprintf("%s[%d]", name, i)
 			}
-			out = append(out, item{name, place, v})
+			items = append(items, item{name, place, v})
 		}
 	}
-	return out, nil
+	return items, unread
 }
 
 func importKeysCommand() *cobra.Command {
@@ -203,7 +249,11 @@ func importKeysCommand() *cobra.Command {
 		Long: `Put keys from files, or from standard input, into a key set: JSON Web Keys or
 sets, PEM, or DER; private keys, public keys and certificates. A key without an
 id gets its thumbprint (RFC 7638) as one. A key whose id exists in the set is
-replaced, so that importing twice changes nothing; the other keys stay.`,
+replaced, so that importing twice changes nothing; the other keys stay. The
+public half of a private key that is in the set, or its certificate, changes
+nothing, and a public key does not replace the private key of another. What
+became of each stands in the column RESULT; a key that fails, or a file, does not
+keep the others out.`,
 		Example: `  hydra import jwk my-set key.pem --alg PS256
   openssl genpkey -algorithm ed25519 | hydra import jwk my-set`,
 	}
@@ -218,7 +268,7 @@ func importKeys(cmd *cobra.Command, args []string) (show.Answer, error) {
 	if err != nil {
 		return show.Answer{}, err
 	}
-	a, err := keysAnswer(true, keySet{Set: args[0], Keys: r.answers})
+	a, err := keysAnswer(false, keySet{Set: args[0], Keys: r.answers}) // which are public parts, also of symmetric keys
 	a.Columns = append(append([]string(nil), a.Columns...), "RESULT")
 	for i := range a.Rows {
 		a.Rows[i] = append(a.Rows[i], r.rows[i])
@@ -228,7 +278,7 @@ func importKeys(cmd *cobra.Command, args []string) (show.Answer, error) {
 
 func putKeys(cmd *cobra.Command, args []string) (results, error) {
 	set := args[0]
-	items, err := readItems(cmd, args[1:], func(raw []byte) ([]map[string]any, error) {
+	items, unread := readItems(cmd, args[1:], func(raw []byte) ([]map[string]any, error) {
 		keys, err := remote.Keys(raw)
 		var out []map[string]any
 		for _, k := range keys {
@@ -236,8 +286,8 @@ func putKeys(cmd *cobra.Command, args []string) (results, error) {
 		}
 		return out, err
 	})
-	if err != nil {
-		return results{}, err
+	if len(items) == 0 {
+		return results{failed: unread}, nil
 	}
 	if id := flag(cmd, "default-key-id"); id != "" {
 		if len(items) > 1 {
@@ -247,22 +297,20 @@ func putKeys(cmd *cobra.Command, args []string) (results, error) {
 	}
 	c, err := connect(cmd, adminPort)
 	if err != nil {
-		return results{}, err
+		return results{}, errors.Join(append(unread, err)...)
 	}
-	before := map[string]json.RawMessage{}
-	var stored keySet
+	var stored struct {
+		Keys []remote.JWK `json:"keys"`
+	}
 	_, err = c.JSON(cmd.Context(), remote.Call{Goal: "get the key set " + set, Method: http.MethodGet, Path: keysPath + remote.Segment(set)}, &stored)
 	if err != nil && !remote.IsStatus(err, http.StatusNotFound) {
-		return results{}, err
+		return results{}, errors.Join(append(unread, err)...)
 	}
-	for _, raw := range stored.Keys {
-		var k remote.JWK
-		if err := json.Unmarshal(raw, &k); err != nil {
-			return results{}, err
-		}
-		before[k.Text("kid")] = raw
+	there := map[string]remote.JWK{}
+	for _, k := range stored.Keys {
+		there[k.Text("kid")] = k
 	}
-	return importAll(cmd, items, func(i item) (json.RawMessage, string, error) {
+	return importAll(cmd, items, unread, func(i item) (json.RawMessage, string, error) {
 		k := remote.JWK(i.value)
 		if k.Text("use") == "" && k["key_ops"] == nil {
 			k["use"] = flag(cmd, "use")
@@ -274,14 +322,29 @@ func putKeys(cmd *cobra.Command, args []string) (results, error) {
 			k["alg"] = alg
 		}
 		kid := k.Text("kid")
-		raw, err := c.JSON(cmd.Context(), remote.Call{Goal: "put the key " + kid, Method: http.MethodPut, Path: keysPath + remote.Segment(set) + "/" + remote.Segment(kid), JSON: k}, &remote.JWK{})
-		switch old := before[kid]; {
-		case old == nil:
-			return raw, created, err
-		case err == nil && same(old, raw, ""):
-			return raw, unchanged, nil
+		old := there[kid]
+		if isPrivate(old) && !isPrivate(k) {
+			if !sameKey(old, k) {
+				return nil, "", fmt.Errorf("the set has another key with the id %s, a private one, which a public key does not replace", kid)
+			}
+			raw, err := publicPart(old)
+			return raw, unchanged, err
 		}
-		return raw, updated, err
+		var after remote.JWK
+		_, err := c.JSON(cmd.Context(), remote.Call{Goal: "put the key " + kid, Method: http.MethodPut, Path: keysPath + remote.Segment(set) + "/" + remote.Segment(kid), JSON: k}, &after)
+		if err != nil {
+			return nil, "", err
+		}
+		there[kid] = after // the files may hold it again
+		result := updated
+		switch {
+		case old == nil:
+			result = created
+		case reflect.DeepEqual(old, after):
+			result = unchanged
+		}
+		raw, err := publicPart(after)
+		return raw, result, err
 	}), nil
 }
 

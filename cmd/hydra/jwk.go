@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +25,31 @@ type keySet struct {
 // privateMembers are those of a JWK that are secret (RFC 7518 §6).
 var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
+// isPrivate reports whether something of a key is secret.
+func isPrivate(k remote.JWK) bool {
+	return slices.ContainsFunc(privateMembers, func(member string) bool { return k[member] != nil })
+}
+
+// publicPart is a key without what is secret: of a symmetric key, its name and
+// what it is for.
+func publicPart(k remote.JWK) (json.RawMessage, error) {
+	k = maps.Clone(k)
+	for _, m := range privateMembers {
+		delete(k, m)
+	}
+	return json.Marshal(k)
+}
+
+// sameKey reports whether two keys are halves of one, or the same half.
+func sameKey(a, b remote.JWK) bool {
+	x, err := a.Thumbprint()
+	if err != nil {
+		return false
+	}
+	y, err := b.Thumbprint()
+	return err == nil && x == y
+}
+
 // keysAnswer shows key sets; of their keys only the public half if so asked.
 func keysAnswer(publicOnly bool, sets ...keySet) (show.Answer, error) {
 	a := show.Answer{Columns: keyColumns}
@@ -37,11 +64,8 @@ func keysAnswer(publicOnly bool, sets ...keySet) (show.Answer, error) {
 				if k.Text("kty") == "oct" {
 					continue // all of it is secret
 				}
-				for _, m := range privateMembers {
-					delete(k, m)
-				}
 				var err error
-				if raw, err = json.Marshal(k); err != nil {
+				if raw, err = publicPart(k); err != nil {
 					return a, err
 				}
 			}

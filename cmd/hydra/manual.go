@@ -45,7 +45,7 @@ func docsCommand() *cobra.Command {
 
 // walkCommands visits the commands that the manual has, in order.
 func walkCommands(cmd *cobra.Command, visit func(*cobra.Command)) {
-	if cmd.Hidden || cmd.Name() == "help" || cmd.Annotations[earlierMark] != "" {
+	if cmd.Hidden && !isEarlier(cmd) || cmd.Name() == "help" {
 		return
 	}
 	visit(cmd)
@@ -134,22 +134,22 @@ func cliPage(root *cobra.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, cliIntro, rows.String())
 	walkCommands(root, func(cmd *cobra.Command) {
-		if !cmd.HasSubCommands() {
+		if !cmd.HasSubCommands() && !isEarlier(cmd) {
 			fmt.Fprintf(&b, "| [`%s`](#%s) | %s |\n", cmd.CommandPath(), strings.ReplaceAll(cmd.CommandPath(), " ", "-"), cell(cmd.Short))
 		}
 	})
 	walkCommands(root, func(cmd *cobra.Command) {
-		if !cmd.HasSubCommands() {
+		if !cmd.HasSubCommands() && !isEarlier(cmd) {
 			cliSection(&b, cmd)
 		}
 	})
-	b.WriteString("\n## Earlier names\n\nThe commands of v1.0.0-rc.6 and v1 take the same flags as their successors beside their own, and answer in the words of those releases unless `--format` or `--quiet` is given. What is different: [divergences.md](divergences.md) §9.\n\n| Earlier | Now |\n|---|---|\n")
+	b.WriteString("\n## Earlier names\n\nThe commands of v1.0.0-rc.6 and v1 take the same flags as their successors beside their own, and answer in the words of those releases unless `--format` or `--quiet` is given. Each has a manual page. What is different: [divergences.md](divergences.md) §9.\n\n| Earlier | Now |\n|---|---|\n")
 	for _, g := range earlierCommands() {
 		for _, cmd := range g.Commands() {
 			fmt.Fprintf(&b, "| `hydra %s %s` | `hydra %s` |\n", g.Name(), cmd.Use, cmd.Annotations[earlierMark])
 		}
 	}
-	b.WriteString("| `hydra migrate sql` | `hydra migrate sql up` |\n")
+	b.WriteString("| `hydra migrate sql` | `hydra migrate sql up` |\n| `hydra migrate status` | `hydra migrate sql status` |\n")
 	fmt.Fprintf(&b, "\nEarlier names of flags: ")
 	var names []string
 	for old, now := range earlier {

@@ -50,6 +50,9 @@ func manPage(cmd *cobra.Command) string {
 	b.WriteString(".SH EXIT STATUS\n0 when it is done, 1 when it failed, 255 when there is no such command or flag.\n")
 	if cmd.HasParent() {
 		fmt.Fprintf(&b, ".SH SEE ALSO\n.BR %s (1)\n", roff(manName(cmd.Parent())))
+		if now := cmd.Annotations[earlierMark]; now != "" {
+			fmt.Fprintf(&b, ".BR %s (1)\n", roff("hydra-"+strings.ReplaceAll(now, " ", "-")))
+		}
 	}
 	return b.String()
 }

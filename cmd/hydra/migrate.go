@@ -16,7 +16,7 @@ func migrateCommand() *cobra.Command {
 	cmd := group("migrate", "Bring a database up to date.")
 	sql := migrateSQLCommand("sql [database-url]", "Migrations of an SQL database; alone, the same as \"migrate sql up\".")
 	sql.AddCommand(migrateSQLCommand("up [database-url]", "Apply pending migrations."), migrateStatusCommand())
-	cmd.AddCommand(sql)
+	cmd.AddCommand(sql, renamed(migrateStatusCommand(), "status [database-url]", "migrate sql status", "hydra migrate status -e"))
 	return cmd
 }
 

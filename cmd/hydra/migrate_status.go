@@ -1,16 +1,19 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
+	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"hydra/internal/config"
+	"hydra/internal/oauth"
 	"hydra/internal/server"
+	"hydra/internal/show"
 )
 
 // Exit codes of "migrate sql status", beside exitFailure.
@@ -32,39 +35,38 @@ func migrateStatusCommand() *cobra.Command {
 when the database is up to date, 2 when migrations are pending, 3 when a later
 release has migrated it, and 1 when that cannot be found out.`,
 		Example: `  hydra migrate sql status postgres://hydra@db.example.com/hydra
-  hydra migrate sql status -e --format json`,
+  hydra migrate sql status -e --format json
+  hydra migrate sql status -e --block && hydra serve all`,
 		RunE: migrateStatus,
 	}
 	cmd.Flags().BoolP("read-from-env", "e", false, "take the database from the configuration: dsn, DSN or DATABASE_URL")
-	cmd.Flags().String("format", "text", "text or json")
+	cmd.Flags().Bool("block", false, "wait until somebody has applied all migrations")
+	cmd.Flags().String("format", "table", "`format` of the answer: "+show.Formats)
+	complete(cmd, "format", answerFormats...)
 	configFlags(cmd.Flags())
 	return cmd
 }
 
 func migrateStatus(cmd *cobra.Command, args []string) error {
-	format, err := cmd.Flags().GetString("format")
+	p, err := printer(cmd)
 	if err != nil {
-		return err
-	}
-	if format != "text" && format != "json" {
-		return usageError{errors.New("--format is text or json"), exitFailure}
+		return usageError{err, exitFailure}
 	}
 	dsn, _, err := migrateTarget(cmd, args)
 	if err != nil || dsn == "" {
 		return err
 	}
 	schema, err := server.Schema(cmd.Context(), dsn)
+	if err == nil && on(cmd, "block") {
+		schema, err = awaitMigrations(cmd.Context(), cmd.ErrOrStderr(), dsn, schema)
+	}
 	if err != nil {
 		return err
 	}
-	if format == "json" {
-		err = printSchemaJSON(cmd.OutOrStdout(), schema)
-	} else {
-		err = printSchema(cmd.OutOrStdout(), config.RedactDSN(string(dsn)), schema)
+	if err := p.Print(cmd.OutOrStdout(), schemaAnswer(config.RedactDSN(string(dsn)), schema)); err != nil {
+		return err
 	}
 	switch {
-	case err != nil:
-		return err
 	case schema.Newer():
 		return told{exitNewer}
 	case schema.Pending() > 0:
@@ -73,50 +75,66 @@ func migrateStatus(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func printSchema(w io.Writer, database string, s server.SchemaStatus) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s): version %d; this program needs %d.\n", database, s.Engine, s.Version, s.Needs)
-	for _, m := range s.Migrations {
-		fmt.Fprintf(&b, "  %-8s %s\n", state(m), m.Name)
+// awaitMigrations looks every second until no migration is pending, or a later
+// release has taken over.
+func awaitMigrations(ctx context.Context, remarks io.Writer, dsn oauth.Secret, s server.SchemaStatus) (server.SchemaStatus, error) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	if s.Pending() > 0 {
+		fmt.Fprintf(remarks, "Waiting until %d migrations have been applied.\n", s.Pending())
 	}
-	switch n := s.Pending(); {
-	case s.Newer():
-		b.WriteString("A later release has migrated it: use that one, or restore a backup from before.\n")
-	case n > 0:
-		fmt.Fprintf(&b, "%d pending: \"hydra migrate sql up --dry-run\" shows what they do, \"hydra migrate sql up\" applies them.\n", n)
-	default:
-		b.WriteString("The database is up to date.\n")
+	for s.Pending() > 0 && !s.Newer() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return s, ctx.Err()
+		}
+		var err error
+		if s, err = server.Schema(ctx, dsn); err != nil {
+			return s, err
+		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return s, nil
 }
 
-func state(m server.Migration) string {
-	if m.Applied {
-		return "applied"
-	}
-	return "pending"
-}
-
-func printSchemaJSON(w io.Writer, s server.SchemaStatus) error {
+// schemaAnswer shows how a database stands. What that means for people is
+// beneath the table.
+func schemaAnswer(database string, s server.SchemaStatus) show.Answer {
 	type migration struct {
 		Version int64  `json:"version"`
 		Name    string `json:"name"`
 		State   string `json:"state"`
 	}
-	out := struct {
+	value := struct {
 		Engine     string      `json:"engine"`
 		Version    int64       `json:"version"`
 		Needs      int64       `json:"needs"`
 		Pending    int         `json:"pending"`
 		Migrations []migration `json:"migrations"`
 	}{Engine: s.Engine, Version: s.Version, Needs: s.Needs, Pending: s.Pending()}
+	a := show.Answer{Columns: []string{"VERSION", "NAME", "STATUS"}}
 	for _, m := range s.Migrations {
-		out.Migrations = append(out.Migrations, migration{m.Version, m.Name, state(m)})
+		status := "Pending"
+		if m.Applied {
+			status = "Applied"
+		}
+		value.Migrations = append(value.Migrations, migration{m.Version, m.Name, strings.ToLower(status)})
+		a.Rows = append(a.Rows, []string{strconv.FormatInt(m.Version, 10), m.Name, status})
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(out)
+	a.Value = value
+	next := "The database is up to date."
+	switch n := s.Pending(); {
+	case s.Newer():
+		next = "A later release has migrated it: use that one, or restore a backup from before."
+	case n > 0:
+		next = fmt.Sprintf("%d pending: \"hydra migrate sql up --dry-run\" shows what they do, \"hydra migrate sql up\" applies them.", n)
+	}
+	a.Notes = [][2]string{
+		{"DATABASE", fmt.Sprintf("%s (%s)", database, s.Engine)},
+		{"SCHEMA", fmt.Sprintf("version %d; this program needs %d", s.Version, s.Needs)},
+		{"RESULT", next},
+	}
+	return a
 }
 
 // printPlan shows what the pending migrations would do, as SQL with remarks.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"hydra/internal/oauth"
 )
 
 // kind is how the text of a flag becomes JSON.
@@ -32,14 +34,14 @@ type clientMember struct {
 }
 
 // clientMembers are the members that have a flag. The server knows what is
-// the default of one that is not given.
+// the default of one that is not given, but for clientDefaults.
 var clientMembers = []clientMember{
 	{"name", "n", "client_name", text, "`name` for people"},
 	{"owner", "", "owner", text, "who the client belongs to"},
 	{"contact", "", "contacts", list, "`address` of somebody responsible"},
 	{"metadata", "", "metadata", object, "a JSON `object` that the login app gets to see"},
-	{"grant-type", "g", "grant_types", list, "allowed grant `type` (default authorization_code)"},
-	{"response-type", "r", "response_types", list, "allowed response `type` (default code)"},
+	{"grant-type", "g", "grant_types", list, "allowed grant `type`"},
+	{"response-type", "r", "response_types", list, "allowed response `type`"},
 	{"scope", "a", "scope", words, "allowed `scope`"},
 	{"audience", "", "audience", list, "allowed `audience` of access tokens"},
 	{"redirect-uri", "c", "redirect_uris", list, "allowed redirect `URI`"},
@@ -69,6 +71,10 @@ var clientMembers = []clientMember{
 	{"frontchannel-logout-session-required", "", "frontchannel_logout_session_required", truth, "name the session there"},
 }
 
+// clientDefaults are sent unless a flag or a file describes the client: the
+// server takes them for granted, and shows a client that has none.
+var clientDefaults = map[string][]string{"grant-type": {oauth.GrantAuthorizationCode}, "response-type": {oauth.ResponseCode}}
+
 // earlier are names that flags had in releases before v2.0.
 var earlier = map[string]string{
 	"callbacks": "redirect-uri", "grant-types": "grant-type", "response-types": "response-type", "post-logout-callbacks": "post-logout-callback",
@@ -85,7 +91,11 @@ func clientFlags(f *pflag.FlagSet) {
 	for _, m := range clientMembers {
 		switch m.kind {
 		case list, words:
-			f.StringSliceP(m.flag, m.short, nil, m.doc+"; repeatable, or with commas")
+			doc := m.doc + "; repeatable, or with commas"
+			if clientDefaults[m.flag] != nil {
+				doc += "; with --file there is no default"
+			}
+			f.StringSliceP(m.flag, m.short, clientDefaults[m.flag], doc)
 		case truth:
 			f.Bool(m.flag, false, m.doc)
 		case text, object, number:
@@ -127,7 +137,8 @@ func clientBody(cmd *cobra.Command) (map[string]json.RawMessage, error) {
 		}
 	}
 	for _, m := range clientMembers {
-		if !cmd.Flags().Changed(m.flag) {
+		isDefault := clientDefaults[m.flag] != nil && flag(cmd, "file") == ""
+		if !cmd.Flags().Changed(m.flag) && !isDefault {
 			continue
 		}
 		value, err := m.value(cmd)

@@ -22,11 +22,17 @@ import (
 // wording writes an answer as earlier releases did.
 type wording func(w io.Writer, cmd *cobra.Command, a show.Answer) error
 
-// earlierCommand gives a command its earlier name and answer.
-func earlierCommand(cmd *cobra.Command, use, now string, op operation, say wording) *cobra.Command {
+// renamed gives a command its earlier name, and an example of that.
+func renamed(cmd *cobra.Command, use, now, example string) *cobra.Command {
 	cmd.Short = "Earlier name of \"hydra " + now + "\"."
-	cmd.Use, cmd.Aliases, cmd.Example = use, nil, ""
+	cmd.Use, cmd.Aliases, cmd.Example = use, nil, "  "+example
 	cmd.Annotations = map[string]string{earlierMark: now}
+	return cmd
+}
+
+// earlierCommand gives a command its earlier name and answer.
+func earlierCommand(cmd *cobra.Command, use, now, example string, op operation, say wording) *cobra.Command {
+	renamed(cmd, use, now, example)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p, err := printer(cmd)
 		if err != nil {
@@ -44,8 +50,8 @@ func earlierCommand(cmd *cobra.Command, use, now string, op operation, say wordi
 	return cmd
 }
 
-// addEarlier adds the three groups; manual pages leave them out. A group that
-// is there by another right gets its commands from both.
+// addEarlier adds the three groups. A group that is there by another right gets
+// its commands from both.
 func addEarlier(root *cobra.Command) {
 	for _, g := range earlierCommands() {
 		if there, _, err := root.Find([]string{g.Name()}); err == nil && there != root {
@@ -57,49 +63,55 @@ func addEarlier(root *cobra.Command) {
 }
 
 // earlierMark is the annotation of commands with an earlier name: what they
-// are called now.
+// are called now. On groups of such it is empty.
 const earlierMark = "earlier"
+
+// isEarlier tells commands with an earlier name, and groups of them.
+func isEarlier(cmd *cobra.Command) bool {
+	_, ok := cmd.Annotations[earlierMark]
+	return ok
+}
 
 func earlierCommands() []*cobra.Command {
 	earlierGroup := func(use, short string, cmds ...*cobra.Command) *cobra.Command {
 		g := group(use, short)
-		g.Hidden, g.GroupID = true, remoteGroup
+		g.Hidden, g.GroupID, g.Annotations = true, remoteGroup, map[string]string{earlierMark: ""}
 		g.AddCommand(cmds...)
 		return g
 	}
-	update := earlierCommand(updateClientCommand(), "update <id>", "update oauth2-client", updateClient, sayJSON)
-	importKeysEarlier := earlierCommand(importKeysCommand(), "import <set> <file>...", "import jwk", importKeys, sayKeysImported)
+	update := earlierCommand(updateClientCommand(), "update <id>", "update oauth2-client", "hydra clients update my-shop --callbacks https://shop.example.com/callback --scope openid", updateClient, sayJSON)
+	importKeysEarlier := earlierCommand(importKeysCommand(), "import <set> <file>...", "import jwk", "hydra keys import my-set key.pem more.json", importKeys, sayKeysImported)
 	importKeysEarlier.Args = atLeast(2)
-	importClientsEarlier := earlierCommand(importClientsCommand(), "import <file>...", "import oauth2-client", importClients, sayClientsImported)
+	importClientsEarlier := earlierCommand(importClientsCommand(), "import <file>...", "import oauth2-client", "hydra clients import clients.json more.json", importClients, sayClientsImported)
 	importClientsEarlier.Args = atLeast(1)
-	clientToken := earlierCommand(clientCredentialsCommand(), "client", "perform client-credentials", clientCredentials, sayAccessToken)
+	clientToken := earlierCommand(clientCredentialsCommand(), "client", "perform client-credentials", "OAUTH2_CLIENT_SECRET_FILE=/run/secrets/my-job hydra token client --client-id my-job --scope read", clientCredentials, sayAccessToken)
 	clientToken.Flags().BoolP("verbose", "v", false, "print the whole token response")
-	introspection := earlierCommand(introspectCommand(), "introspect <token>", "introspect token", introspect, sayJSON)
+	introspection := earlierCommand(introspectCommand(), "introspect <token>", "introspect token", "hydra token introspect ory_at_… --scope profile", introspect, sayJSON)
 	for _, name := range []string{"client-id", "client-secret"} {
 		introspection.Flags().String(name, "", "without effect; introspection asks for no client")
 	}
 	return []*cobra.Command{
 		earlierGroup("clients", "Clients, in the grammar of v1.0 to v1.11.",
-			earlierCommand(createClientCommand(), "create", "create oauth2-client", createClient, sayClientCreated),
-			earlierCommand(getClientCommand(), "get <id>...", "get oauth2-client", getClients, sayJSON),
-			earlierCommand(listClientsCommand(), "list", "list oauth2-clients", listClients, nil),
+			earlierCommand(createClientCommand(), "create", "create oauth2-client", "hydra clients create --id my-shop --callbacks https://shop.example.com/callback --grant-types authorization_code,refresh_token --scope openid,offline", createClient, sayClientCreated),
+			earlierCommand(getClientCommand(), "get <id>...", "get oauth2-client", "hydra clients get my-shop", getClients, sayJSON),
+			earlierCommand(listClientsCommand(), "list", "list oauth2-clients", "hydra clients list --page-size 500", listClients, nil),
 			update,
-			earlierCommand(deleteClientCommand(), "delete <id>...", "delete oauth2-client", deleteClients, saying("OAuth 2.0 Clients deleted: %s")),
+			earlierCommand(deleteClientCommand(), "delete <id>...", "delete oauth2-client", "hydra clients delete my-shop another-shop", deleteClients, saying("OAuth 2.0 Clients deleted: %s")),
 			importClientsEarlier,
 		),
 		earlierGroup("keys", "JSON Web Keys, in the grammar of v1.0 to v1.11.",
-			earlierCommand(createKeysCommand(), "create <set> [<key-id>]", "create jwk", createKeys, sayKeySet),
-			earlierCommand(getKeysCommand(), "get <set>", "get jwk", getKeys, sayKeySet),
-			earlierCommand(deleteKeysCommand(), "delete <set>", "delete jwk", deleteKeys, saying("Key set deleted: %s")),
+			earlierCommand(createKeysCommand(), "create <set> [<key-id>]", "create jwk", "hydra keys create my-set my-key --alg ES256", createKeys, sayKeySet),
+			earlierCommand(getKeysCommand(), "get <set>", "get jwk", "hydra keys get my-set", getKeys, sayKeySet),
+			earlierCommand(deleteKeysCommand(), "delete <set>", "delete jwk", "hydra keys delete my-set", deleteKeys, saying("Key set deleted: %s")),
 			importKeysEarlier,
 		),
 		earlierGroup("token", "Tokens, in the grammar of v1.0 to v1.11.",
 			clientToken,
-			earlierCommand(signInCommand(), "user", "perform authorization-code", signIn, sayTokens),
+			earlierCommand(signInCommand(), "user", "perform authorization-code", "hydra token user --client-id my-shop --scope openid,offline --no-open", signIn, sayTokens),
 			introspection,
-			earlierCommand(revokeCommand(), "revoke <token>", "revoke token", revoke, saying("Revoked the token %s")),
+			earlierCommand(revokeCommand(), "revoke <token>", "revoke token", "hydra token revoke - --client-id my-shop < token.txt", revoke, saying("Revoked the token %s")),
 			flushCommand(),
-			earlierCommand(deleteAccessTokensCommand(), "delete <client-id>", "delete access-tokens", deleteAccessTokens, saying("Deleted the access tokens of %s")),
+			earlierCommand(deleteAccessTokensCommand(), "delete <client-id>", "delete access-tokens", "hydra token delete my-shop", deleteAccessTokens, saying("Deleted the access tokens of %s")),
 		),
 	}
 }
@@ -184,7 +196,8 @@ func sayTokens(w io.Writer, _ *cobra.Command, a show.Answer) error {
 func flushCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "flush", Short: "Delete what has expired, now.", Args: atMost(0),
-		Long: "Ask a running server to delete rows that nobody can use any more, now. It does so by itself in the background; \"hydra janitor\" does it in the database.",
+		Long:    "Ask a running server to delete rows that nobody can use any more, now. It does so by itself in the background; \"hydra janitor\" does it in the database.",
+		Example: "  hydra token flush --min-age 24h",
 	}
 	cmd.Annotations = map[string]string{earlierMark: "janitor"}
 	cmd.Flags().Duration("min-age", 0, "keep what expired less than this ago")

@@ -37,7 +37,7 @@ type operation func(cmd *cobra.Command, args []string) (show.Answer, error)
 // share, and an answer in the format that the user wants.
 func remoteCommand(cmd *cobra.Command, at apiPort, op operation) *cobra.Command {
 	remoteFlags(cmd.Flags(), at)
-	complete(cmd, "format", "table", "json", "json-pretty", "yaml", "jsonpath=", "jsonpointer=")
+	complete(cmd, "format", answerFormats...)
 	complete(cmd, "use", "sig", "enc")
 	complete(cmd, "alg", "RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS512")
 	complete(cmd, "grant-type", "authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:jwt-bearer")
@@ -56,6 +56,9 @@ func remoteCommand(cmd *cobra.Command, at apiPort, op operation) *cobra.Command 
 	}
 	return cmd
 }
+
+// answerFormats are what --format begins with.
+var answerFormats = []string{"table", "json", "json-pretty", "yaml", "jsonpath=", "jsonpointer="}
 
 // complete names the values of a flag for the shell, if there is the flag.
 func complete(cmd *cobra.Command, name string, values ...string) {

@@ -181,7 +181,6 @@ func (s *Service) create(ctx context.Context, c *oauth.Client, given oauth.Secre
 		return "", err
 	}
 	s.changed(c.ID)
-	s.recall(c.UID, plain, rows)
 	return plain, nil
 }
 
@@ -190,8 +189,9 @@ const updates = 8
 
 // Update replaces the client with that id: members that c does not have are
 // empty or at their defaults afterwards. What identifies the client stays, and
-// so does its secret unless one is given. c is what was stored when it
-// returns nil. It returns the secret in clear if there is a new one.
+// so do its secrets unless one is given that is none of them: that becomes the
+// only one. c is what was stored when it returns nil. It returns the given
+// secret, or in clear the one that the client now needs.
 //
 // The errors are those of Create, and oauth.NotFound.
 func (s *Service) Update(ctx context.Context, id string, c *oauth.Client, given oauth.Secret) (oauth.Secret, error) {
@@ -265,7 +265,7 @@ func (s *Service) put(ctx context.Context, c *oauth.Client, given oauth.Secret, 
 	switch {
 	case c.IsPublic():
 		rows = []oauth.ClientSecret{} // and a given one is only echoed, as Hydra does
-	case given != "" || lacksSecret(c, secrets):
+	case given != "" && !holds(c, given, live(secrets, s.Now())) || lacksSecret(c, secrets):
 		// The second case is a client that was public until now: without a
 		// secret it could not authenticate at all.
 		var row oauth.ClientSecret
@@ -281,7 +281,6 @@ func (s *Service) put(ctx context.Context, c *oauth.Client, given oauth.Secret, 
 		return "", err
 	}
 	s.changed(c.ID)
-	s.recall(c.UID, plain, rows)
 	return plain, nil
 }
 
@@ -311,14 +310,6 @@ func (s *Service) EndAccessTokens(ctx context.Context, id string) error {
 	}
 	s.changed(id)
 	return nil
-}
-
-// recall lets this node recognise a secret that it has hashed a moment ago.
-func (s *Service) recall(uid oauth.ID, plain oauth.Secret, rows []oauth.ClientSecret) {
-	s.start()
-	for _, row := range rows {
-		s.hashes.remember(uid, row.Hash, plain, s.Now())
-	}
 }
 
 // subjectTypes returns the enabled subject types and the default one.

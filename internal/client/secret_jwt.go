@@ -15,13 +15,16 @@ import (
 // sealed beside its hash.
 
 // newSecret returns the secret in clear and as it is stored. A generated one
-// needs no slow hash: nobody can guess it.
+// needs no slow hash: nobody can guess it. A given one was hashed a moment ago,
+// so that this node recognises it from now on.
 func (s *Service) newSecret(c *oauth.Client, given oauth.Secret, now time.Time) (oauth.Secret, oauth.ClientSecret, error) {
 	row := oauth.ClientSecret{ID: oauth.ID(secret.NewID()), ClientUID: c.UID, CreatedAt: now, ExpiresAt: oauth.Never}
 	plain := given
 	switch {
 	case given != "":
 		row.Hash = secret.HashChosen(string(given), s.iterations())
+		s.start()
+		s.hashes.remember(c.UID, row.Hash, given, s.Now())
 	case c.AuthMethod == oauth.AuthSecretJWT:
 		plain = oauth.Secret(secret.MACSecret())
 		row.Hash = secret.HashGenerated(string(plain))
@@ -50,6 +53,16 @@ func lacksSecret(c *oauth.Client, rows []oauth.ClientSecret) bool {
 		return !recoverable(rows)
 	}
 	return len(rows) == 0
+}
+
+// holds reports whether the secret is one of those that a client authenticates
+// with, so that whoever describes a client anew with the secret that it has
+// leaves those alone that were added for a rotation.
+func holds(c *oauth.Client, given oauth.Secret, rows []oauth.ClientSecret) bool {
+	if c.AuthMethod == oauth.AuthSecretJWT {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(r oauth.ClientSecret) bool { return r.Sealed == nil })
+	}
+	return known(given, rows)
 }
 
 func recoverable(rows []oauth.ClientSecret) bool {

@@ -31,7 +31,7 @@ func (s *Service) Secrets(ctx context.Context, id string) ([]oauth.ClientSecret,
 }
 
 func live(rows []oauth.ClientSecret, now time.Time) []oauth.ClientSecret {
-	return slices.DeleteFunc(rows, func(r oauth.ClientSecret) bool { return oauth.Past(r.ExpiresAt, now) })
+	return slices.DeleteFunc(slices.Clone(rows), func(r oauth.ClientSecret) bool { return oauth.Past(r.ExpiresAt, now) })
 }
 
 // AddSecret gives a client one more secret, so that it can change over without
@@ -68,7 +68,6 @@ func (s *Service) AddSecret(ctx context.Context, id string, r SecretRequest) (pl
 	if err != nil {
 		return "", oauth.ClientSecret{}, err
 	}
-	s.recall(added.ClientUID, plain, []oauth.ClientSecret{added})
 	return plain, added, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hydra/internal/oauth"
 )
 
@@ -58,6 +60,46 @@ func TestSecretsOverlap(t *testing.T) {
 	}
 	if accepts(second) || !accepts(fourth) {
 		t.Error("the deleted secret works, or the other one does not")
+	}
+}
+
+// Whoever describes a client anew with a secret that it has leaves the others
+// alone, in the middle of a rotation too; any other secret becomes the only one.
+func TestUpdateWithPresentSecret(t *testing.T) {
+	t.Parallel()
+	s, now := newService(t)
+	ctx := t.Context()
+	create(t, s, &oauth.Client{ID: "app"}, "secret of the file")
+	if _, _, err := s.AddSecret(ctx, "app", SecretRequest{OthersExpire: noon.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		name    string
+		after   time.Duration
+		method  string
+		given   oauth.Secret
+		secrets int
+		stay    bool
+	}{
+		{"the present one", 0, "", "secret of the file", 2, true},
+		{"the present one, for another method", 0, oauth.AuthSecretPost, "secret of the file", 2, true},
+		{"one that has expired", time.Hour, "", "secret of the file", 1, false},
+		{"the same, which is the only one now", time.Hour, "", "secret of the file", 1, true},
+		{"another one", time.Hour, "", "another secret", 1, false},
+	} {
+		now.set(noon.Add(step.after))
+		before := hashesOf(t, s, "app")
+		plain, err := s.Update(ctx, "app", &oauth.Client{AuthMethod: step.method}, step.given)
+		if err != nil || plain != step.given {
+			t.Fatalf("%s: Update() echoes the secret: %t, %v", step.name, plain == step.given, err)
+		}
+		after := hashesOf(t, s, "app")
+		if stay := cmp.Equal(before, after); len(after) != step.secrets || stay != step.stay {
+			t.Errorf("%s: %d secrets, the same: %t; want %d, %t", step.name, len(after), stay, step.secrets, step.stay)
+		}
+		if _, err := s.Authenticate(ctx, oauth.Credentials{Basic: true, BasicID: "app", BasicSecret: step.given}); step.method == "" && err != nil {
+			t.Errorf("%s: Authenticate() = %v", step.name, err)
+		}
 	}
 }
 

@@ -205,23 +205,34 @@ func ecJWK(k *ecdsa.PublicKey) (JWK, error) {
 	return JWK{"kty": "EC", "crv": k.Curve.Params().Name, "alg": alg, "x": b64(point[1 : 1+n]), "y": b64(point[1+n:])}, nil
 }
 
-// name sets the id to the thumbprint of RFC 7638 §3.
+// name sets the id to the thumbprint.
 func (k JWK) name() error {
+	thumbprint, err := k.Thumbprint()
+	if err != nil {
+		return fmt.Errorf("it has no kid, and none can be made: %w", err)
+	}
+	k["kid"] = thumbprint
+	return nil
+}
+
+// Thumbprint names a key by its material (RFC 7638 §3): both halves of a pair
+// have the same. It is an error when a member is missing or the kind of key is
+// not known here.
+func (k JWK) Thumbprint() (string, error) {
 	members := map[string][]string{"RSA": {"e", "kty", "n"}, "EC": {"crv", "kty", "x", "y"}, "OKP": {"crv", "kty", "x"}, "oct": {"k", "kty"}}[k.Text("kty")]
 	if members == nil {
-		return fmt.Errorf("it has no kid, and its kty %q is not known here, so that none can be made", k.Text("kty"))
+		return "", fmt.Errorf("its kty %q is not known here", k.Text("kty"))
 	}
 	required := map[string]string{} // json writes them in the order that the RFC wants
 	for _, m := range members {
 		if required[m] = k.Text(m); required[m] == "" {
-			return fmt.Errorf("the member %s is missing", m)
+			return "", fmt.Errorf("the member %s is missing", m)
 		}
 	}
 	raw, err := json.Marshal(required)
 	if err != nil {
-		return err
+		return "", err
 	}
 	sum := sha256.Sum256(raw)
-	k["kid"] = b64(sum[:])
-	return nil
+	return b64(sum[:]), nil
 }

@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
+	"encoding/base64"
 	"encoding/json"
 	"hash"
 	"maps"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +107,31 @@ func TestClientSecretJWT(t *testing.T) {
 	ask(hmacJWT(t, "HS256", fresh, claims(nil))).object(t, 200)
 	if put("client_secret_jwt")["client_secret"] != nil {
 		t.Error("an update that changes nothing makes a new secret")
+	}
+
+	// Or the one that it has, which is then kept in a form that HMACs need.
+	change["client_secret"] = fresh
+	put("client_secret_basic")
+	put("client_secret_jwt")
+	ask(hmacJWT(t, "HS256", fresh, claims(nil))).object(t, 200)
+}
+
+// attack: a secret that somebody chose was remembered as verified by the empty
+// secret when the client left client_secret_jwt.
+func TestEmptySecretAfterSecretJWT(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	change := m{"client_id": "left", "grant_types": []string{"client_credentials"}, "token_endpoint_auth_method": "client_secret_jwt", "client_secret": "thirty-two characters are needed!"}
+	w.call(t, "POST", "/clients", change).object(t, 201)
+	delete(change, "client_secret")
+	change["token_endpoint_auth_method"] = "client_secret_basic"
+	w.call(t, "PUT", "/clients/left", change).object(t, 200)
+	for secret, want := range map[string]int{"": 401, "thirty-two characters are needed!": 200} {
+		r := do(t, user, "POST", w.Public+"/oauth2/token", "grant_type=client_credentials", "Content-Type: application/x-www-form-urlencoded",
+			"Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte("left:"+url.QueryEscape(secret))))
+		if r.Status != want {
+			t.Errorf("with the secret %q: %d, want %d", secret, r.Status, want)
+		}
 	}
 }
 
