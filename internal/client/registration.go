@@ -124,16 +124,12 @@ func (r Registration) perHour() int { return cmp.Or(r.PerHour, 360) }
 // together, and gives it an end. What its node alone allows has kept a flood
 // away from the database before.
 func (s *Service) admitAnonymous(ctx context.Context, c *oauth.Client, network string) error {
-	n, err := s.Registrations.CountRegistrations(ctx)
-	if err != nil {
+	if err := s.roomFor(ctx, 1); err != nil {
 		return err
-	}
-	if n >= cmp.Or(s.Options.Registration.Total, 10_000) {
-		return oauth.TemporarilyUnavailable.Hint("As many clients have registered as may. Ask the operator of this server.")
 	}
 	begun := s.Now().Truncate(time.Hour)
 	ends := begun.Add(time.Hour)
-	err = s.Registrations.CountGuess(ctx, oauth.GuessCount{
+	err := s.Registrations.CountGuess(ctx, oauth.GuessCount{
 		ID:   oauth.ID(s.Sealer.Index("registrations of a network", network, strconv.FormatInt(begun.Unix(), 10))),
 		Most: s.Options.Registration.perHour(), Ends: ends.Add(countLag),
 	})
@@ -144,7 +140,27 @@ func (s *Service) admitAnonymous(ctx context.Context, c *oauth.Client, network s
 		return err
 	}
 	c.ExpiresAt = s.now().Add(cmp.Or(s.Options.Registration.UnusedFor, 7*24*time.Hour))
-	return s.Registrations.AddRegistration(ctx, oauth.Registration{ClientUID: c.UID, ClientID: c.ID, UnusedUntil: c.ExpiresAt})
+	if err := s.Registrations.AddRegistration(ctx, oauth.Registration{ClientUID: c.UID, ClientID: c.ID, UnusedUntil: c.ExpiresAt}); err != nil {
+		return err
+	}
+	// Others may have found the same place. Whoever sees too many leaves, and the
+	// last of them sees all.
+	if err := s.roomFor(ctx, 0); err != nil {
+		return errors.Join(err, s.Registrations.DeleteRegistration(context.WithoutCancel(ctx), c.UID))
+	}
+	return nil
+}
+
+// roomFor refuses when the total leaves no place for so many more.
+func (s *Service) roomFor(ctx context.Context, more int) error {
+	n, err := s.Registrations.CountRegistrations(ctx)
+	if err != nil {
+		return err
+	}
+	if n+more > cmp.Or(s.Options.Registration.Total, 10_000) {
+		return oauth.TemporarilyUnavailable.Hint("As many clients have registered as may. Ask the operator of this server.")
+	}
+	return nil
 }
 
 // registrable are the grant types that a client may register for itself. That

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -317,14 +320,44 @@ func TestAttackRegistrationFlood(t *testing.T) {
 	w.browser().open(t, w.authURL(parties[3], "scope", "openid")).shown(t, "invalid_client")
 }
 
+// Attack: many register at the same moment, when the total leaves a few places.
+func TestAttackRegistrationsAtOnce(t *testing.T) {
+	t.Parallel()
+	const places, crowd = 3, 24
+	w := newWorld(t, registrationOn, "OIDC_DYNAMIC_CLIENT_REGISTRATION_LIMIT_PER_HOUR=1000", "OIDC_DYNAMIC_CLIENT_REGISTRATION_LIMIT_TOTAL="+strconv.Itoa(places))
+	var registered atomic.Int32
+	var all sync.WaitGroup
+	for range crowd {
+		all.Go(func() {
+			switch r := w.register(t, "POST", "", "", metadata(nil)); r.Status {
+			case http.StatusCreated:
+				registered.Add(1)
+			case http.StatusServiceUnavailable:
+			default:
+				t.Errorf("%d %s", r.Status, r.Body)
+			}
+		})
+	}
+	all.Wait()
+	// Those who gave their place back left it to others.
+	for registered.Load() < places {
+		w.register(t, "POST", "", "", metadata(nil)).object(t, 201)
+		registered.Add(1)
+	}
+	if n := registered.Load(); n != places {
+		t.Errorf("%d clients are registered, want %d", n, places)
+	}
+	equal(t, "one more", w.register(t, "POST", "", "", metadata(nil)).Status, 503)
+}
+
 // What registrations cost.
 func TestStatementBudgetsOfRegistration(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, registrationOn)
 	c := w.register(t, "POST", "", "", metadata(nil)).object(t, 201)
-	// The total; the network's count of the hour; the row by which it expires, and a client with its secret and
+	// The total, before and after; the network's count of the hour; the row by which it expires, and a client with its secret and
 	// the version of all caches in one transaction.
-	w.spends(t, "registering without a token", 1, 7, func() { w.register(t, "POST", "", "", metadata(nil)).object(t, 201) })
+	w.spends(t, "registering without a token", 2, 7, func() { w.register(t, "POST", "", "", metadata(nil)).object(t, 201) })
 	w.spends(t, "changing a registration", 2, 5, func() {
 		w.register(t, "PUT", "/"+c["client_id"].(string), c["registration_access_token"].(string), metadata(nil)).object(t, 200)
 	})
