@@ -27,7 +27,10 @@ type Front struct {
 func OpenID(d *oauth.GrantData) bool { return contains(d.GrantedScope, "openid") }
 
 // PayFront makes the tokens and marks the Grant paid out. Its error is
-// oauth.ErrUsed when somebody else was paid or the Grant has died meanwhile.
+// oauth.ErrUsed when somebody else was paid or the Grant has died meanwhile;
+// before anything is spent oauth.TemporarilyUnavailable when too many signatures
+// wait or the client's keys cannot be read, and oauth.InvalidRequest when none
+// of them is one to encrypt with.
 //
 // They are tokens of the Grant like any other: one revocation ends them all.
 // The exchange of a code that comes with them does not end them.
