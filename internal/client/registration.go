@@ -82,7 +82,7 @@ func (s *Service) Register(ctx context.Context, r RegistrationRequest) (Register
 	// Such a client has no past in which claims stood elsewhere.
 	c.ClaimsPlacement = cmp.Or(c.ClaimsPlacement, "standard")
 	c.ApplicationType = cmp.Or(c.ApplicationType, oauth.ApplicationWeb)
-	if err := s.metadata(c, ""); err != nil {
+	if err := s.metadata(c, new(oauth.Client)); err != nil {
 		return Registered{}, err
 	}
 	plain, err := s.create(ctx, c, "", func() error {
@@ -171,7 +171,7 @@ var registrable = []string{
 
 // metadata checks what only somebody who is no administrator must keep to.
 // Scopes that the client has been given stay allowed.
-func (s *Service) metadata(c *oauth.Client, has string) error {
+func (s *Service) metadata(c, old *oauth.Client) error {
 	for _, uri := range c.RedirectURIs {
 		if hint := redirectURIs(draft{Client: &oauth.Client{RedirectURIs: []string{uri}}, options: &s.Options}); hint != "" {
 			return oauth.InvalidRedirectURI.Hint(hint)
@@ -195,12 +195,34 @@ func (s *Service) metadata(c *oauth.Client, has string) error {
 			return oauth.InvalidClientMetadata.Hint("One of the response_types is unknown.")
 		}
 	}
+	if hint := contradiction(c, old); hint != "" {
+		return oauth.InvalidClientMetadata.Hint(hint)
+	}
 	for _, t := range oauth.Fields(c.Scope) {
-		if !slices.Contains(o.Scopes, t) && !slices.Contains(o.AllowedScopes, t) && !slices.Contains(oauth.Fields(has), t) {
+		if !slices.Contains(o.Scopes, t) && !slices.Contains(o.AllowedScopes, t) && !slices.Contains(oauth.Fields(old.Scope), t) {
 			return oauth.InvalidClientMetadata.Hint("One of the scopes may not be registered; scopes_supported of the discovery document lists those that may.")
 		}
 	}
 	return nil
+}
+
+// contradiction names a grant type without which one of the response types is
+// refused at every use (RFC 7591 §2.1). Who names one of both alone gets
+// the default of the other, and may send it back (RFC 7592 §2.2).
+func contradiction(c, old *oauth.Client) string {
+	if len(c.GrantTypes) == 0 {
+		return ""
+	}
+	for _, t := range c.ResponseTypes {
+		words := oauth.ResponseType(oauth.Fields(t))
+		for _, need := range words.GrantTypes() {
+			stood := old.AllowsResponseType(words) && !old.AllowsGrantType(need)
+			if !c.AllowsGrantType(need) && !stood {
+				return "One of the response_types needs the grant type " + need + ", which is not among the grant_types."
+			}
+		}
+	}
+	return ""
 }
 
 func sameWords(a, b string) bool {
@@ -242,7 +264,7 @@ func (s *Service) UpdateRegistration(ctx context.Context, id string, token oauth
 		if c.Scope == "" {
 			c.Scope = strings.Join(s.Options.Registration.Scopes, " ")
 		}
-		if err := s.metadata(&c, old.Scope); err != nil {
+		if err := s.metadata(&c, old); err != nil {
 			return Registered{}, err
 		}
 		if err := s.settle(ctx, &c, ""); err != nil {

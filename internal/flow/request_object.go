@@ -216,8 +216,8 @@ func (s *Service) checkObject(c *oauth.Client, o *object, outside url.Values) er
 		hint = "The client_id in the request object is another than that of the request."
 	case o.members["iss"] != nil && o.Issuer != c.ID:
 		hint = "The iss of the request object must be the client_id."
-	case o.members["aud"] != nil && !o.AddressedTo([]string{s.Options.Issuer, s.Options.PublicURL, s.authURL()}):
-		hint = "The aud of the request object must be the issuer of this server, and no other host."
+	case o.members["aud"] != nil && !slices.ContainsFunc(o.Audience, s.named):
+		hint = "The aud of the request object must be the issuer of this server, or include it."
 	case !o.Expires.IsZero() && oauth.Past(o.Expires, now.Add(-objectSkew)):
 		hint = "The request object has expired."
 	case o.NotBefore.After(now.Add(objectSkew)):
@@ -231,6 +231,13 @@ func (s *Service) checkObject(c *oauth.Client, o *object, outside url.Values) er
 		return nil
 	}
 	return oauth.InvalidRequestObject.Hint(hint)
+}
+
+// named reports whether an audience of a request object is this server. Others
+// may stand beside it, unlike in a client assertion: to present the object
+// proves nothing, for every browser that carries it does so.
+func (s *Service) named(audience string) bool {
+	return audience == s.Options.Issuer || audience == s.Options.PublicURL || audience == s.authURL()
 }
 
 func sameWords(a, b string) bool {

@@ -52,10 +52,15 @@ func (s *Service) respond(ctx context.Context, c *carried, client *oauth.Client,
 			Client: client, Seed: c.Seed, Row: row, Data: data, Code: code, Now: now,
 			AccessToken: req.ResponseType.Has(oauth.ResponseToken), IDToken: req.ResponseType.Has(oauth.ResponseIDToken),
 		})
-		if errors.Is(err, oauth.ErrUsed) {
+		switch {
+		case errors.Is(err, oauth.ErrUsed):
 			return s.startOver(&c.Flow), nil
-		}
-		if err != nil {
+		case errors.Is(err, oauth.TemporarilyUnavailable), errors.Is(err, oauth.InvalidRequest):
+			// Nothing is spent, and a redirect has no status to say it (RFC 6749 §4.1.2.1).
+			out := s.refuse(req, err)
+			out.ClearFlows = []string{suffix(&c.Flow)}
+			return out, nil
+		case err != nil:
 			return Outcome{}, err
 		}
 	}

@@ -69,16 +69,13 @@ func checkResponseMode(r *reading) *oauth.Error {
 // where tokens come from this endpoint. A code's is checked when it is
 // exchanged, as Hydra does, unless tokens come with it (contract §3.1.3).
 func checkGrantTypes(r *reading) *oauth.Error {
-	t := r.req.ResponseType
-	code := t.Has(oauth.ResponseCode)
-	need := func(grantType string) bool { return !r.client.AllowsGrantType(grantType) }
-	switch {
-	case !t.Front():
+	if !r.req.ResponseType.Front() {
 		return nil
-	case (t.Has(oauth.ResponseToken) || !code) && need(oauth.GrantImplicit):
-		return oauth.UnauthorizedClient.Hint("The client is not registered for the grant type implicit.")
-	case code && need(oauth.GrantAuthorizationCode):
-		return oauth.UnauthorizedClient.Hint("The client is not registered for the grant type authorization_code.")
+	}
+	for _, need := range r.req.ResponseType.GrantTypes() {
+		if !r.client.AllowsGrantType(need) {
+			return oauth.UnauthorizedClient.Hint("The client is not registered for the grant type " + need + ".")
+		}
 	}
 	return nil
 }

@@ -55,6 +55,21 @@ func (t ResponseType) Has(value string) bool { return slices.Contains(t, value) 
 // Front reports whether a token comes from the authorization endpoint itself.
 func (t ResponseType) Front() bool { return t.Has(ResponseToken) || t.Has(ResponseIDToken) }
 
+// GrantTypes are those that the client must be registered for: implicit where an
+// access token comes from the authorization endpoint, or an ID token without a
+// code, and authorization_code where a code does.
+func (t ResponseType) GrantTypes() []string {
+	var need []string
+	code := t.Has(ResponseCode)
+	if t.Has(ResponseToken) || t.Has(ResponseIDToken) && !code {
+		need = append(need, GrantImplicit)
+	}
+	if code {
+		need = append(need, GrantAuthorizationCode)
+	}
+	return need
+}
+
 // String writes the values as a client does.
 func (t ResponseType) String() string { return strings.Join(t, " ") }
 

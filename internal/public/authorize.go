@@ -18,7 +18,7 @@ func (h *Handler) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	out, err := h.authorize(w, r)
 	if err != nil {
-		h.show(w, r, err)
+		h.show(w, r, atAuthorization, err)
 		return
 	}
 	h.setCookies(w, r, out)
@@ -105,8 +105,8 @@ func (h *Handler) setCookies(w http.ResponseWriter, r *http.Request, out flow.Ou
 // redirect sends the browser on, with the response or the error in the query
 // or the fragment (RFC 6749 §4.1.2, §4.1.2.1), or by a form that it posts.
 func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, out flow.Outcome) {
-	if out.To == "" {
-		h.show(w, r, out.Err)
+	if out.To == "" { // only a device's flow has no redirect URI
+		h.show(w, r, atDevice, out.Err)
 		return
 	}
 	params := out.Params
@@ -186,26 +186,37 @@ func clip(text string, most int) string {
 	return text
 }
 
+// Endpoints whose errors are shown to the user. The error page learns which one
+// it was as the parameter endpoint; the first one is none, as ever.
+const (
+	atAuthorization = ""
+	atLogout        = "logout"
+	atDevice        = "device"
+)
+
 // show tells the user. What nobody can mend by starting over is answered at
 // once, with its status; the rest goes to the operator's error page.
-func (h *Handler) show(w http.ResponseWriter, r *http.Request, err error) {
+func (h *Handler) show(w http.ResponseWriter, r *http.Request, endpoint string, err error) {
 	if status := web.StatusOf(err); status >= http.StatusInternalServerError {
-		h.showFault(w, r, status, err)
+		h.showFault(w, r, status, endpoint, err)
 		return
 	}
 	params := h.errorParams(r, err, nil)
 	if !params.Has("error_hint") {
 		params.Set("error_hint", "")
 	}
+	if endpoint != atAuthorization {
+		params.Set("endpoint", endpoint)
+	}
 	found(w, oauth.WithQuery(h.ErrorURL, params))
 }
 
 // showFault shows a fault of the server as a page.
-func (h *Handler) showFault(w http.ResponseWriter, r *http.Request, status int, err error) {
+func (h *Handler) showFault(w http.ResponseWriter, r *http.Request, status int, endpoint string, err error) {
 	web.NoteError(r.Context(), err)
 	web.RetryAfter(w, err)
 	code, description, hint, debug := h.Errors.Describe(err)
-	if err := writePage(w, status, "error", shownError{Error: code, Description: description, Hint: hint, Debug: debug}); err != nil {
+	if err := writePage(w, status, errorPage(endpoint), shownError{Error: code, Description: description, Hint: hint, Debug: debug}); err != nil {
 		h.Errors.Write(w, r, web.AdminErrors, err)
 	}
 }

@@ -49,7 +49,7 @@ func (h *Handler) handleDeviceVerification(w http.ResponseWriter, r *http.Reques
 	web.NoStore(w)
 	out, err := h.verifyDevice(r)
 	if err != nil {
-		h.show(w, r, err)
+		h.show(w, r, atDevice, err)
 		return
 	}
 	h.setCookies(w, r, out)

@@ -41,7 +41,7 @@ type shownError struct{ Error, Description, Hint, Debug string }
 // handleFallbackError serves GET /oauth2/fallbacks/error: an error that the
 // user has to see, because the client must not or cannot learn it (RFC 6749
 // §4.1.2.1). Everything shown comes out of the URL, so anybody may have
-// written it; the page says no more than that a sign-in failed.
+// written it; the page says no more than what the user was about failed.
 func (h *Handler) handleFallbackError(w http.ResponseWriter, r *http.Request) error {
 	query, err := web.Query(r)
 	if err != nil {
@@ -56,7 +56,19 @@ func (h *Handler) handleFallbackError(w http.ResponseWriter, r *http.Request) er
 	if e == (shownError{}) {
 		e.Description = "The address of this page does not say which error happened."
 	}
-	return writePage(w, statusOf(e.Error), "error", e)
+	return writePage(w, statusOf(e.Error), errorPage(query.Get("endpoint")), e)
+}
+
+// errorPage is the page that says what did not work. An endpoint that is none
+// of ours may be anybody's joke, too.
+func errorPage(endpoint string) string {
+	switch endpoint {
+	case atLogout:
+		return "error-logout"
+	case atDevice:
+		return "error-device"
+	}
+	return "error"
 }
 
 // statusOf gives the page the status of the error that it shows, so that

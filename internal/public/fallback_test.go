@@ -3,6 +3,8 @@ package public
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -108,6 +110,28 @@ func TestErrorPageStatus(t *testing.T) {
 	} {
 		if w := get(serve, "/?"+url.Values{"error": {code}}.Encode()); w.Code != want {
 			t.Errorf("error=%s: status %d, want %d", code, w.Code, want)
+		}
+	}
+}
+
+// What did not work is what the user was about, whether the page stands at its
+// own address or in place of an answer. The address says it by one of the
+// server's own words.
+func TestErrorPageSaysWhatDidNotWork(t *testing.T) {
+	t.Parallel()
+	h := &Handler{Errors: &web.Errors{}}
+	serve := h.Errors.Handle(web.AdminErrors, h.handleFallbackError)
+	for endpoint, want := range map[string]string{
+		"": "The sign-in did not work", "logout": "The sign-out did not work", "device": "The device was not connected", "<b>": "The sign-in did not work",
+	} {
+		direct := httptest.NewRecorder()
+		h.show(direct, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), endpoint, errors.New("a fault"))
+		for name, w := range map[string]*httptest.ResponseRecorder{
+			"by its address": get(serve, "/?"+url.Values{"error": {"server_error"}, "endpoint": {endpoint}}.Encode()), "at once": direct,
+		} {
+			if body := w.Body.String(); w.Code != 500 || strings.Count(body, want) != 2 || strings.Count(body, " did not work")+strings.Count(body, " was not connected") != 2 || !strings.Contains(body, `<code id="error">server_error<`) || strings.Contains(body, "<b>") {
+				t.Errorf("endpoint %q, %s: %d %s", endpoint, name, w.Code, body)
+			}
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (h *Handler) postForm(w http.ResponseWriter, r *http.Request, to string, pa
 	}
 	var b bytes.Buffer
 	if err := formPostTemplate.Execute(&b, page); err != nil {
-		h.showFault(w, r, http.StatusInternalServerError, err)
+		h.showFault(w, r, http.StatusInternalServerError, atAuthorization, err)
 		return
 	}
 	web.NoStore(w)

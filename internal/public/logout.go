@@ -20,7 +20,7 @@ func (h *Handler) handleLogout(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	out, err := h.logout(w, r)
 	if err != nil {
-		h.show(w, r, err)
+		h.show(w, r, atLogout, err)
 		return
 	}
 	if out.ClearSession {

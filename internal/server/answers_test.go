@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -324,4 +325,41 @@ func TestEncryptionByReference(t *testing.T) {
 	w.clock.Advance(time.Minute)
 	out := w.exchange(t, c, code)
 	w.verified(t, c, decrypted(t, out["id_token"], "ECDH-ES+A256KW", "A256GCM", "JWT", first), "RS256")
+}
+
+// RFC 6749 §4.2.2.1, OpenID Connect Core §3.2.2.6 and §3.3.2.6: where the ID
+// token comes from the authorization endpoint the client learns that its keys
+// cannot be used, and nothing is spent.
+func TestUnusableKeysAreToldToTheClient(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	w := newWorld(t, "CLIENTS_HTTP_CA_FILE="+h.caFile, "CLIENTS_HTTP_ALLOWED_NETWORKS=127.0.0.0/8")
+	private := newECKey(t)
+	good := m{"keys": []any{jwk(t, private.Public(), "ec", "enc")}}
+	for _, kind := range []string{"id_token", "code id_token"} {
+		for code, published := range map[string]any{"temporarily_unavailable": "nothing of use", "invalid_request": m{"keys": []any{}}} {
+			t.Run(kind+" "+code, func(t *testing.T) {
+				path := "/" + w.name("jwks")
+				h.publish(path, published)
+				c := w.everything(t, m{"jwks_uri": h.URL + path, "id_token_encrypted_response_alg": "ECDH-ES"})
+				b := w.browser()
+				_, challenge := b.toConsent(t, c, m{"subject": "u"}, "response_type", kind, "scope", "openid")
+				to := w.acceptConsent(t, challenge, m{"grant_scope": []string{"openid"}})
+				kept := b.clone()
+				r := b.open(t, to).respond(t, c)
+				if r.Get("error") != code || r.mode != "fragment" || r.Get("state") != "state-12345678" || r.Get("iss") != w.Config.URLs.Issuer || r.Has("code") || r.Has("id_token") {
+					t.Errorf("the client gets %v by %s", r.Values, r.mode)
+				}
+				if strings.Contains(r.Encode(), url.QueryEscape(h.URL)) {
+					t.Errorf("the answer says whom this server called: %v", r.Values)
+				}
+				b.open(t, to).shown(t, "request_forbidden") // the cookie of the flow is gone, as after any refusal
+
+				h.publish(path, good)
+				w.clock.Advance(time.Minute)
+				r = kept.open(t, to).respond(t, c)
+				w.verified(t, c, decrypted(t, r.Get("id_token"), "ECDH-ES", "A128CBC-HS256", "JWT", private), "RS256")
+			})
+		}
+	}
 }

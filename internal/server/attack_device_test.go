@@ -43,7 +43,8 @@ func TestDevicePhishing(t *testing.T) {
 	own := w.decideDevice(t, "accept", victim.verify(t), another)
 	victim.open(t, strings.Replace(own, "client_id="+c.ID, "client_id=other", 1)).shown(t, "invalid_request")
 	victim.open(t, own+"&scope=offline").shown(t, "invalid_request")
-	victim.open(t, w.Config.URLs.Public+"/oauth2/device/verify?device_verifier=x").shown(t, "access_denied")
+	q := victim.open(t, w.Config.URLs.Public+"/oauth2/device/verify?device_verifier=x").shown(t, "access_denied")
+	equal(t, "endpoint", q.Get("endpoint"), "device")
 	w.status(t, 404, "PUT", deviceURL("/accept", "x"), m{"user_code": another})
 }
 
@@ -232,7 +233,7 @@ func TestDeviceFirstDecisionStands(t *testing.T) {
 	}
 	deviceCode, accept, reject, b := decisions()
 	late := b.clone()
-	b.open(t, reject).shown(t, "access_denied")
+	equal(t, "endpoint", b.open(t, reject).shown(t, "access_denied").Get("endpoint"), "device")
 	late.open(t, accept).shown(t, "access_denied")
 	w.poll(t, c, deviceCode).answers(t, 400, "access_denied")
 

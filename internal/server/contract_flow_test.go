@@ -61,7 +61,7 @@ func TestContractLoginPages(t *testing.T) {
 		b.deaf = true
 		l := b.open(t, w.authURL(c)).challenge(t)
 		q := b.open(t, w.acceptLogin(t, l, m{"subject": "u6"})).shown(t, "request_forbidden")
-		if !strings.Contains(q.Get("error_hint"), "cookie") {
+		if !strings.Contains(q.Get("error_hint"), "cookie") || q.Has("endpoint") {
 			t.Errorf("the hint %q does not name the condition", q.Get("error_hint"))
 		}
 	})

@@ -178,7 +178,7 @@ func TestAttackLogoutRedirects(t *testing.T) {
 		"a long state":               {"id_token_hint", hint, "state", strings.Repeat("s", 5000)},
 	} {
 		w.spends(t, name, 3, 0, func() { // the session, and once a second a key that may be new
-			b.open(t, w.logoutURL(pairs...)).shown(t, "invalid_request")
+			equal(t, "endpoint", b.open(t, w.logoutURL(pairs...)).shown(t, "invalid_request").Get("endpoint"), "logout")
 		})
 	}
 	doubled := w.logoutURL("id_token_hint", hint, "post_logout_redirect_uri", byePage) + "&post_logout_redirect_uri=https://evil.test/"

@@ -134,3 +134,48 @@ func TestRegisteredClaimsPlacement(t *testing.T) {
 	out = w.register(t, "PUT", "/"+id, out["registration_access_token"].(string), metadata(m{"claims_placement": "standard"})).object(t, 200)
 	equal(t, "claims_placement that the client asks for", out["claims_placement"], "standard")
 }
+
+// RFC 7591 §2.1: a response type without the grant type that it needs here is
+// refused, also by PUT. Who names one of both alone contradicts nothing, nor
+// who sends back what the answer said (RFC 7592 §2.2).
+func TestRegistrationOfContradictingTypes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, registrationOn)
+	for _, test := range []struct {
+		responses, grants any
+		want              int
+	}{
+		{[]string{"code"}, []string{"implicit"}, 400},
+		{[]string{"code"}, []string{"client_credentials"}, 400},
+		{[]string{"token"}, []string{"authorization_code"}, 400},
+		{[]string{"id_token"}, []string{"authorization_code", "refresh_token"}, 400},
+		{[]string{"code id_token"}, []string{"implicit"}, 400},
+		{[]string{"code token"}, []string{"authorization_code"}, 400},
+		{[]string{"code token"}, []string{"implicit"}, 400},
+		{[]string{"code", "token id_token"}, []string{"authorization_code"}, 400},
+		{[]string{"code"}, []string{"authorization_code"}, 201},
+		{[]string{"id_token token", "id_token"}, []string{"implicit"}, 201},
+		{[]string{"code id_token"}, []string{"authorization_code"}, 201},
+		{[]string{"code id_token token"}, []string{"implicit", "authorization_code"}, 201},
+		{[]string{"none"}, []string{"client_credentials"}, 201},
+		{[]string{}, []string{"client_credentials"}, 201},
+		{nil, []string{"client_credentials"}, 201},
+		{[]string{"id_token"}, nil, 201},
+	} {
+		t.Run(fmt.Sprint(test.responses, test.grants), func(t *testing.T) {
+			body := metadata(m{"response_types": test.responses, "grant_types": test.grants})
+			out := w.register(t, "POST", "", "", body).object(t, test.want)
+			if test.want == 400 {
+				equal(t, "error of POST", out["error"], "invalid_client_metadata")
+				good := w.register(t, "POST", "", "", metadata(nil)).object(t, 201)
+				out = w.register(t, "PUT", "/"+good["client_id"].(string), good["registration_access_token"].(string), body).object(t, 400)
+				equal(t, "error of PUT", out["error"], "invalid_client_metadata")
+				w.call(t, "POST", "/clients", body).object(t, 201) // an administrator's clients have no such rule
+				return
+			}
+			again := w.register(t, "PUT", "/"+out["client_id"].(string), out["registration_access_token"].(string), out).object(t, 200)
+			equal(t, "grant_types", again["grant_types"], out["grant_types"])
+			equal(t, "response_types", again["response_types"], out["response_types"])
+		})
+	}
+}

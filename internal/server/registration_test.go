@@ -193,7 +193,7 @@ func TestAttackRegistrationTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, registrationOn)
 	a := w.register(t, "POST", "", "", metadata(nil)).object(t, 201)
-	b := w.register(t, "POST", "", "", metadata(m{"grant_types": []string{"client_credentials"}})).object(t, 201)
+	b := w.register(t, "POST", "", "", metadata(m{"grant_types": []string{"client_credentials"}, "response_types": nil})).object(t, 201)
 	admins := w.client(t, nil)
 	initial := w.call(t, "POST", "/admin/oauth2/register/tokens", m{}).object(t, 201)["token"].(string)
 	party := &party{ID: b["client_id"].(string), Secret: b["client_secret"].(string)}
@@ -286,7 +286,7 @@ func TestInitialAccessTokens(t *testing.T) {
 func TestAttackRegistrationFlood(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, registrationOn, "OIDC_DYNAMIC_CLIENT_REGISTRATION_LIMIT_PER_HOUR=12", "OIDC_DYNAMIC_CLIENT_REGISTRATION_LIMIT_TOTAL=4", "OIDC_DYNAMIC_CLIENT_REGISTRATION_UNUSED_FOR=24h")
-	credentials := metadata(m{"grant_types": []string{"client_credentials", "authorization_code"}})
+	credentials := metadata(m{"grant_types": []string{"client_credentials", "authorization_code"}, "response_types": nil})
 	var clients []m
 	for range 3 {
 		clients = append(clients, w.register(t, "POST", "", "", credentials).object(t, 201))

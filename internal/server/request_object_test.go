@@ -148,6 +148,10 @@ func TestRequestObjectByValue(t *testing.T) {
 		}
 	}
 
+	// RFC 9101 §4, OpenID Connect Core §6.1: aud includes the issuer.
+	shared := j.claims(m{"aud": []string{"https://other.test/", w.Config.URLs.Issuer}})
+	j.send(t, w.browser(), "request", j.sign(t, m{"alg": "RS256"}, shared)).challenge(t)
+
 	// By POST, and with openid nowhere: then only what is inside counts.
 	object := j.sign(t, m{"alg": "RS256"}, j.claims(m{"scope": "a"}))
 	b := w.browser()
@@ -207,7 +211,7 @@ func TestAttackRequestObjects(t *testing.T) {
 		"iat in the future":       {"iat": now.Add(time.Hour).Unix()},
 		"wrong aud":               {"aud": "https://other.test/"},
 		"no aud of many":          {"aud": []string{}},
-		"one foreign aud of two":  {"aud": []string{w.Config.URLs.Issuer, "https://evil.test/"}},
+		"two foreign auds":        {"aud": []string{"https://other.test/", "https://evil.test/"}},
 		"another response_type":   {"response_type": "token"},
 		"scope as an array":       {"scope": []string{"openid"}},
 		"max_age with a fraction": {"max_age": 1.5},

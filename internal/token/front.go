@@ -28,7 +28,9 @@ func OpenID(d *oauth.GrantData) bool { return contains(d.GrantedScope, "openid")
 
 // PayFront makes the tokens and marks the Grant paid out. Its error is
 // oauth.ErrUsed when somebody else was paid, or the Grant has died or was
-// decided anew meanwhile.
+// decided anew meanwhile; before anything is spent oauth.TemporarilyUnavailable
+// when too many signatures wait or the client's keys cannot be read, and
+// oauth.InvalidRequest when none of them is one to encrypt with.
 //
 // They are tokens of the Grant like any other: one revocation ends them all.
 // The exchange of a code that comes with them does not end them.
