@@ -54,6 +54,11 @@ func patchClient(c *oauth.Client, patch []patchOperation) (oauth.Secret, error) 
 	if document["metadata"] == nil {
 		document["metadata"] = map[string]any{}
 	}
+	for i, op := range patch {
+		if op.takes("/client_secret") {
+			return "", wrongPatch(i, "the client_secret can be set, but neither read nor removed.")
+		}
+	}
 	p := &patcher{document: document, may: func(path []string) bool {
 		return len(path) > 0 && slices.Contains(clientMembers, path[0]) && !slices.Contains(fixedMembers, path[0])
 	}}

@@ -29,6 +29,38 @@ type patchOperation struct {
 	Value json.RawMessage `json:"value"`
 }
 
+// UnmarshalJSON refuses names that differ from those of RFC 6902 in case alone:
+// encoding/json takes them for the same, other readers pass over them.
+func (o *patchOperation) UnmarshalJSON(raw []byte) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return err
+	}
+	for name := range members {
+		for _, exact := range []string{"op", "path", "from", "value"} {
+			if name != exact && strings.EqualFold(name, exact) {
+				return oauth.InvalidRequest.Hintf("The member %s of an operation is written in lower case.", exact)
+			}
+		}
+	}
+	type plain patchOperation
+	return json.Unmarshal(raw, (*plain)(o))
+}
+
+// takes reports whether the operation removes, moves or copies what stands at
+// a place.
+func (o *patchOperation) takes(place string) bool {
+	source := o.From
+	switch o.Op {
+	case "remove":
+		source = o.Path
+	case "move", "copy":
+	default:
+		return false
+	}
+	return source != nil && *source == place
+}
+
 // decodePatch reads a patch from the body, whose media type is not looked at.
 func decodePatch(w http.ResponseWriter, r *http.Request) ([]patchOperation, error) {
 	var patch []patchOperation

@@ -158,10 +158,15 @@ func readObject(payload []byte) (*object, error) {
 		switch name {
 		case "iss", "sub", "aud", "exp", "nbf", "iat", "jti": // of the JWT, RFC 7519 §4.1
 			continue
+		case "login_verifier", "consent_verifier", "device_verifier": // would make a start over a return
+			return nil, errParameter
 		}
 		values, err := parameter(name, raw)
 		if err != nil {
 			return nil, err
+		}
+		if slices.ContainsFunc(append(values, name), hasNUL) { // as in a query
+			return nil, errParameter
 		}
 		if len(values) > 0 {
 			o.values[name] = values
@@ -170,7 +175,9 @@ func readObject(payload []byte) (*object, error) {
 	return o, nil
 }
 
-var errParameter = errors.New("flow: a member of a request object has another type than its parameter")
+var errParameter = errors.New("flow: a member of a request object is no parameter, or of another type")
+
+func hasNUL(s string) bool { return strings.IndexByte(s, 0) >= 0 }
 
 func parameter(name string, raw json.RawMessage) ([]string, error) {
 	raw = bytes.TrimSpace(raw)

@@ -2,7 +2,9 @@ package flow
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,6 +31,13 @@ func TestReadObject(t *testing.T) {
 		{"max_age beyond all numbers", `{"max_age":1e400}`, nil},
 		{"attack: a member twice", `{"scope":"a","scope":"b"}`, nil},
 		{"attack: exp as a string", `{"exp":"4000000000"}`, nil},
+		{"attack: NUL in a value", `{"state":"a\u0000b"}`, nil},
+		{"attack: NUL in one of several values", `{"audience":["a","\u0000"]}`, nil},
+		{"attack: NUL in a name", `{"x\u0000":"a"}`, nil},
+		{"attack: NUL in the name of a null", `{"x\u0000":null}`, nil},
+		{"attack: a login_verifier", `{"login_verifier":"x"}`, nil},
+		{"attack: a consent_verifier", `{"consent_verifier":"x"}`, nil},
+		{"attack: a device_verifier", `{"device_verifier":null}`, nil},
 		{"no object", `[]`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -86,6 +95,9 @@ func FuzzRequestObject(f *testing.F) {
 		}
 		if !json.Valid(payload) {
 			t.Fatal("what is no JSON was read")
+		}
+		if strings.Contains(fmt.Sprint(o.values), "\x00") {
+			t.Error("a parameter has a NUL character")
 		}
 		back, err := url.ParseQuery(o.values.Encode())
 		if err != nil {

@@ -49,8 +49,10 @@ func openMySQL(_ context.Context, d *dialect, cfg Config) (engine, error) {
 		return nil, errors.New("sqlstore: the DSN is not of the form mysql://user:password@tcp(host:port)/database?options, " +
 			"or one of its options is unknown")
 	}
-	if conn.DBName == "" {
-		return nil, errors.New("sqlstore: the DSN names no database: mysql://user:password@tcp(host:port)/database")
+	name, _, _ := strings.Cut(rest[strings.LastIndexByte(rest, '/')+1:], "?")
+	if name == "" || strings.Contains(name, "@") { // which is in front of the hosts
+		return nil, errors.New("sqlstore: the DSN names no database, or has an @ in its name that is not written %40: " +
+			"mysql://user:password@tcp(host:port)/database")
 	}
 	conn.ClientFoundRows = true   // affected means matched, as everywhere else
 	conn.ParseTime = false        // times are numbers

@@ -47,6 +47,9 @@ func openPostgres(_ context.Context, d *dialect, cfg Config) (engine, error) {
 		return nil, err
 	}
 	_, rest, _ := strings.Cut(dsn, "://")
+	if strayAt(rest) {
+		return nil, errors.New("sqlstore: the DSN has an @ too many; special characters of the password are percent-encoded: %40 for @, %2F for /")
+	}
 	conn, err := pgx.ParseConfig("postgres://" + rest)
 	if err != nil {
 		// The driver's error repeats the DSN.
@@ -62,6 +65,18 @@ func openPostgres(_ context.Context, d *dialect, cfg Config) (engine, error) {
 		conn.ConnectTimeout = connectTimeout // for each host
 	}
 	return serve(d, stdlib.GetConnector(*conn), p, cfg), nil
+}
+
+// strayAt reports whether there is an @ where hosts and the database stand:
+// the driver ends the password at the first @, or has none behind a slash, so
+// that the rest of it would be a name, and errors repeat names.
+func strayAt(dsn string) bool {
+	if end := strings.IndexAny(dsn, "@/"); end >= 0 && dsn[end] == '@' {
+		dsn = dsn[end+1:]
+	}
+	place, _, _ := strings.Cut(dsn, "?")
+	hosts, database, _ := strings.Cut(place, "/")
+	return strings.Contains(hosts, "%40") || strings.Contains(hosts+database, "@")
 }
 
 // sameHost tells several hosts from several ways to reach one.

@@ -45,6 +45,9 @@ func TestOpenByScheme(t *testing.T) {
 		"postgres://u:p@h1:1,h2:2/d?target_session_attrs=any":      &postgresDialect,
 		"postgres://u:p@h/d?default_query_exec_mode=exec":          &postgresDialect,
 		"postgres://u:p%40x@h/d?sslmode=require&max_conns=5":       &postgresDialect,
+		"postgres://u:p?#:x@h/d":                                   &postgresDialect,
+		"postgres://h/d%40e?user=a@b":                              &postgresDialect,
+		"mysql://u:p@x@tcp(h:3306)/d%40e":                          &mysqlDialect,
 		"mysql://u:p@tcp(h:3306)/d?parseTime=true&max_conns=5":     &mysqlDialect,
 		"mysql://u:p@(h:3306)/d":                                   &mysqlDialect,
 		"mysql://u:p@h:3306/d":                                     &mysqlDialect,
@@ -70,6 +73,8 @@ func TestOpenByScheme(t *testing.T) {
 	for _, dsn := range []string{
 		"", "secret", "postgres", "postgres:secret", "oracle://u:secret@h/d", "postgres://u:secret@h:port/d", "postgres://u:secret@h/d?sslmode=perhaps",
 		"postgres://u:secret@h/d?default_query_exec_mode=secret", "postgres://u:secret@h/d?target_session_attrs=secret", "postgres://u:secret@h/d\x00",
+		"postgres://u:p@secret@h/d", "postgres://u:p?x=y@secret@h/d", "postgres://u:p@secret@h1:1,h2:2/d", "postgres://u:p@h1,secret@h2/d", "postgres://u:p@secret%40h/d",
+		"postgres://u:1/secret@h/d", "cockroach://u:p@secret@h/d", "mysql://u:1/secret@tcp(h:3306)",
 		"mysql://u:secret@tcp(h:3306)", "mysql://u:secret@tcp(h:3306)/", "mysql://u:secret@tcp(h:3306/d", "mysql://u:secret@tcp(h)/d?tls=secret",
 		"mysql://u:secret@tcp(h)/d?timeout=secret", "mysql://secret", "memory?secret",
 	} {
