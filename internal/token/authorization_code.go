@@ -67,7 +67,7 @@ func (s *Service) authorizationCode(ctx context.Context, r request) (*Response, 
 	ctx = context.WithoutCancel(ctx)
 	err = s.Store.SpendCode(ctx, row.ID, p.spend(s.Options.GracePeriod))
 	if errors.Is(err, oauth.ErrUsed) {
-		return nil, s.lostCode(ctx, r, row.ID)
+		return nil, s.lostCode(ctx, p.request, row.ID)
 	}
 	if err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ func (s *Service) clientCredentials(ctx context.Context, r request) (*Response, 
 
 	lifetime := s.Options.lifespans(r.client.Lifespans.ClientCredentialsAccess, nil, nil).access
 	m := machine{scope: scope, audience: audience, lifetime: lifetime}
-	if err := s.askMachine(ctx, r, oauth.GrantClientCredentials, &m); err != nil {
+	if err := s.askMachine(ctx, &r, oauth.GrantClientCredentials, &m); err != nil {
 		return nil, err
 	}
 	value, err := s.machineToken(ctx, r, m)
@@ -71,7 +71,7 @@ type machine struct {
 }
 
 // askMachine lets BeforeSpend have its say.
-func (s *Service) askMachine(ctx context.Context, r request, grantType string, m *machine) error {
+func (s *Service) askMachine(ctx context.Context, r *request, grantType string, m *machine) error {
 	if s.BeforeSpend == nil {
 		return nil
 	}
@@ -81,6 +81,7 @@ func (s *Service) askMachine(ctx context.Context, r request, grantType string, m
 	if err := s.BeforeSpend(ctx, &ask); err != nil {
 		return err
 	}
+	r.now = s.Now()
 	session, err := members(ask.Data.AccessClaims)
 	if err == nil && len(session) > 0 {
 		m.session = ask.Data.AccessClaims

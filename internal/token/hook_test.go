@@ -18,7 +18,8 @@ type hooked struct {
 	status  int
 	reply   string
 	err     error
-	asked   []string // bodies
+	takes   time.Duration // of a call, by the world's clock
+	asked   []string      // bodies
 	counted []string
 }
 
@@ -32,6 +33,7 @@ func newHooked(t testing.TB, store oauth.Store) *hooked {
 
 func (h *hooked) call(_ context.Context, body []byte) (int, []byte, error) {
 	h.asked = append(h.asked, string(body))
+	h.wait(h.takes)
 	return h.status, []byte(h.reply), h.err
 }
 

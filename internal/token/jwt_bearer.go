@@ -60,7 +60,7 @@ func (s *Service) jwtBearer(ctx context.Context, r request) (*Response, error) {
 		subject: claims.Subject, scope: scope, audience: audience, lifetime: lifetime,
 		assertion: oauth.Secret(r.form.Get("assertion")),
 	}
-	if err := s.askMachine(ctx, r, oauth.GrantJWTBearer, &m); err != nil {
+	if err := s.askMachine(ctx, &r, oauth.GrantJWTBearer, &m); err != nil {
 		return nil, err
 	}
 	value, err := s.machineToken(ctx, r, m)

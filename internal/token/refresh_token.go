@@ -30,6 +30,7 @@ func (s *Service) refreshToken(ctx context.Context, r request) (*Response, error
 			return res, err
 		}
 		// Somebody else was first. What that means is in the row.
+		r.now = s.Now()
 	}
 	return nil, oauth.TemporarilyUnavailable.Hint("Too many requests refresh this token at once.")
 }
