@@ -38,7 +38,8 @@ func hook(key, when string, at func(*Config) *Hook) []option {
 			Allowed: webAllowed, bind: func(c *Config) any { return &at(c).URL }, check: hookAddress,
 		},
 		{
-			Key: key + ".timeout", Default: "10s", Doc: "How long one call may take, the wait for a free place included. At most 64 calls are under way on each node, so a service " +
+			Key: key + ".timeout", Default: "10s", Doc: "How long one call may take, the wait for a free place included. Answers of the public port may take as much more than the 15 s that they have; " +
+				"whoever has gone by then, or cannot be answered any more, has spent nothing. At most 64 calls are under way on each node, so a service " +
 				"that does not answer holds up 64 requests in this time and no more.",
 			Allowed: "a duration from 100ms to 1m", bind: func(c *Config) any { return &at(c).Timeout }, check: lasting(100*time.Millisecond, time.Minute),
 		},

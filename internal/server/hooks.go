@@ -27,6 +27,16 @@ func beforeSpend(c *config.Config, o *token.Options, roots *x509.CertPool, m *me
 	return h.BeforeSpend
 }
 
+// hookTime is how long the hooks may hold up one request.
+func hookTime(c *config.Config) (all time.Duration) {
+	for _, h := range []config.Hook{c.OAuth2.TokenHook, c.OAuth2.RefreshTokenHook} {
+		if h.URL != "" {
+			all += h.Timeout
+		}
+	}
+	return all
+}
+
 // hookCall is nil for a hook that is not configured.
 func hookCall(h config.Hook, roots *x509.CertPool, watched func(token.HookCall) token.HookCall) token.HookCall {
 	if h.URL == "" {

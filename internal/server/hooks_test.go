@@ -5,9 +5,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // hookService is a token hook that answers what the test says.
@@ -137,6 +139,25 @@ func TestTokenHook(t *testing.T) {
 	for _, secret := range []string{"s3cret", "c00kie", "qu3ry"} {
 		if strings.Contains(log, secret) {
 			t.Errorf("the log has %q", secret)
+		}
+	}
+}
+
+// An answer may take as long as the hooks, and all that has to be done beside.
+func TestAnswersWaitForHooks(t *testing.T) {
+	t.Parallel()
+	const both = 15 * time.Second // without hooks
+	for _, test := range []struct {
+		environ []string
+		want    time.Duration
+	}{
+		{nil, both},
+		{[]string{"OAUTH2_REFRESH_TOKEN_HOOK_TIMEOUT=1m"}, both}, // it is not there
+		{[]string{"OAUTH2_TOKEN_HOOK=http://127.0.0.1:1"}, both + 10*time.Second},
+		{[]string{"OAUTH2_TOKEN_HOOK=http://127.0.0.1:1", "OAUTH2_TOKEN_HOOK_TIMEOUT=1m", "OAUTH2_REFRESH_TOKEN_HOOK=http://127.0.0.1:1"}, both + 70*time.Second},
+	} {
+		if got := start(t, test.environ...).server.AnswerTimes(); !slices.Equal(got, []time.Duration{test.want, both}) {
+			t.Errorf("%v: answers may take %v, want %s on the public port", test.environ, got, test.want)
 		}
 	}
 }

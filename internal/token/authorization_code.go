@@ -62,9 +62,10 @@ func (s *Service) authorizationCode(ctx context.Context, r request) (*Response, 
 		return nil, err
 	}
 
-	// From here on the client's connection must not decide: what is spent is
-	// spent, and the answer is complete already.
-	ctx = context.WithoutCancel(ctx)
+	ctx, err = spending(ctx)
+	if err != nil {
+		return nil, err
+	}
 	err = s.Store.SpendCode(ctx, row.ID, p.spend(s.Options.GracePeriod))
 	if errors.Is(err, oauth.ErrUsed) {
 		return nil, s.lostCode(ctx, p.request, row.ID)

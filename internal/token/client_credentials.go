@@ -164,7 +164,11 @@ func (s *Service) addMachine(ctx context.Context, g *oauth.Grant) error {
 	if g == nil {
 		return nil
 	}
-	err := s.Store.AddGrant(context.WithoutCancel(ctx), g, oauth.Standing{Now: g.RequestedAt})
+	ctx, err := spending(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.Store.AddGrant(ctx, g, oauth.Standing{Now: g.RequestedAt})
 	if errors.Is(err, oauth.ErrGone) {
 		return oauth.InvalidClient.Hint("The client was deleted.").Because(err)
 	}

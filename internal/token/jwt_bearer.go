@@ -68,6 +68,10 @@ func (s *Service) jwtBearer(ctx context.Context, r request) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, err = spending(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.spendAssertion(ctx, r, claims); err != nil {
 		return nil, err
 	}
@@ -171,8 +175,7 @@ func (s *Service) spendAssertion(ctx context.Context, r request, a *key.Claims) 
 		return nil
 	}
 	id := s.Sealer.Index("jwt_bearer", a.Issuer, a.JTI)
-	// The answer is complete; the client's connection must not decide any more.
-	err := s.Store.AddReplay(context.WithoutCancel(ctx), id, a.Expires.Add(replaySpread))
+	err := s.Store.AddReplay(ctx, id, a.Expires.Add(replaySpread))
 	if errors.Is(err, oauth.ErrExists) {
 		s.event(ctx, "jwt_bearer_replayed", r.client, oauth.ID{}, "An assertion was presented a second time.")
 		return oauth.InvalidGrant.Hint("The assertion has been used before; each needs a jti of its own.").Because(err)

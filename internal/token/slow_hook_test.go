@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"strings"
@@ -103,3 +104,39 @@ func TestRefreshTokenExpiresWhileTheHookIsAsked(t *testing.T) {
 		t.Errorf("Exchange() = %v after %d questions", err, len(h.asked))
 	}
 }
+
+// A caller who hung up while the hook was asked, or whose time is over, can be
+// told nothing any more. So nothing is spent, and the next try is answered.
+func TestNothingIsSpentForACallerWhoHasGone(t *testing.T) {
+	t.Parallel()
+	store, counter := storetest.NewCounted(t)
+	h := newHooked(t, store)
+	c, forms := h.exchanges()
+	h.Options.DeviceInterval = time.Millisecond
+	h.takes = h.Options.DeviceInterval // so that no device comes too early
+	// Tokens that have no row get one.
+	h.says(200, `{"session":{"access_token":{"many":"`+strings.Repeat("x", 4<<10)+`"}}}`)
+	for name, f := range forms {
+		for _, reason := range []error{context.Canceled, context.DeadlineExceeded} {
+			ctx := &ending{Context: t.Context()}
+			h.then = func() { ctx.reason = reason }
+			counter.Take()
+			if res, err := h.Exchange(ctx, c, f); res != nil || !errors.Is(err, reason) {
+				t.Errorf("%s: %v, %v, want %v", name, res, err, reason)
+			}
+			if n, seen := counter.TakeAll(); n.Writes != 0 {
+				t.Errorf("%s: %+v, want no write:\n%s", name, n, strings.Join(seen, "\n"))
+			}
+		}
+		h.then = nil
+		h.exchange(c, f)
+	}
+}
+
+// ending is a context that ends when the test says so, for either reason.
+type ending struct {
+	context.Context
+	reason error
+}
+
+func (e *ending) Err() error { return e.reason }
