@@ -38,8 +38,10 @@ func hook(key, when string, at func(*Config) *Hook) []option {
 			Allowed: webAllowed, bind: func(c *Config) any { return &at(c).URL }, check: hookAddress,
 		},
 		{
-			Key: key + ".timeout", Default: "10s", Doc: "How long one call may take, the wait for a free place included. At most 64 calls are under way on each node, so a service " +
-				"that does not answer holds up 64 requests in this time and no more.",
+			Key: key + ".timeout", Default: "10s", Doc: "How long one call may take, the wait for a free place included. Answers of the public port may take as much more than the 15 s that they have; " +
+				"whoever has gone by then, or cannot be answered any more, has spent nothing. On each node at most 64 calls of both hooks together are under way, " +
+				"and with those that wait they hold at most half of the requests that `serve.public.max_requests` allows (which is 64 on one or two processors); the next request gets 503 with `Retry-After` at once. " +
+				"So a service that does not answer holds up its callers for this time, and nobody else.",
 			Allowed: "a duration from 100ms to 1m", bind: func(c *Config) any { return &at(c).Timeout }, check: lasting(100*time.Millisecond, time.Minute),
 		},
 		{

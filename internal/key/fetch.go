@@ -42,7 +42,7 @@ type Fetcher struct {
 	Dial func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
 
 	once  sync.Once
-	limit limiter
+	limit Limiter
 	mu    sync.Mutex
 	hosts map[string]int // calls under way
 }
@@ -99,7 +99,7 @@ func (f *Fetcher) Get(ctx context.Context, address string, l FetchLimits) (body 
 // guarded makes one call within the bounds of number and time. Its errors are
 // those of Get.
 func (f *Fetcher) guarded(ctx context.Context, address string, limit time.Duration, call func(context.Context, *url.URL) error) error {
-	f.once.Do(func() { f.limit.slots, f.limit.queue = fetchAtOnce, fetchWaiting })
+	f.once.Do(func() { f.limit.Slots, f.limit.Queue = fetchAtOnce, fetchWaiting })
 	target, err := f.target(address)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrFetch, err)

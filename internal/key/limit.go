@@ -1,7 +1,6 @@
 package key
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -10,12 +9,13 @@ import (
 	"hydra/internal/oauth"
 )
 
-// limiter lets a number of operations run at once and a bounded number wait:
+// Limiter lets a number of operations run at once and a bounded number wait:
 // above it, to refuse at once is kinder than to answer after everybody has
-// given up. The zero limiter is one for work that a processor does.
-type limiter struct {
-	slots int // 0: as many as there are processors
-	queue int // 0: 256 for each slot
+// given up. The zero Limiter is one for work that a processor does: as many
+// slots as there are processors, and 256 operations that wait for each.
+type Limiter struct {
+	Slots int
+	Queue int
 
 	once    sync.Once
 	running chan struct{}
@@ -35,11 +35,15 @@ func busy() error {
 
 // do runs f when there is room. oauth.TemporarilyUnavailable when too many
 // wait already, or the context's error.
-func (l *limiter) do(ctx context.Context, f func() error) error {
+func (l *Limiter) do(ctx context.Context, f func() error) error {
 	l.once.Do(func() {
-		n := cmp.Or(l.slots, runtime.GOMAXPROCS(0))
-		l.running = make(chan struct{}, n)
-		l.waiting = make(chan struct{}, cmp.Or(l.queue, n*queuePerSlot))
+		slots, queue := l.Slots, l.Queue
+		if slots == 0 {
+			slots = runtime.GOMAXPROCS(0)
+			queue = slots * queuePerSlot
+		}
+		l.running = make(chan struct{}, slots)
+		l.waiting = make(chan struct{}, queue)
 	})
 	select {
 	case l.running <- struct{}{}:
@@ -52,7 +56,7 @@ func (l *limiter) do(ctx context.Context, f func() error) error {
 	return f()
 }
 
-func (l *limiter) wait(ctx context.Context) error {
+func (l *Limiter) wait(ctx context.Context) error {
 	select {
 	case l.waiting <- struct{}{}:
 	default:

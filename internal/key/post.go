@@ -29,18 +29,16 @@ type Poster struct {
 	Roots  *x509.CertPool // nil: those of the system
 	Time   time.Duration  // of everything, the wait for a free place included; 0: 10 s
 	Bytes  int64          // of an answer; 0: 1 MiB
-	AtOnce int            // calls under way; 0: 64
-	Queue  int            // calls that may wait; 0: 4 for each place
+	Limit  *Limiter       // of calls, which several Posters may share; nil: 64 under way and 256 that wait
 
 	once      sync.Once
-	limit     limiter
 	transport *http.Transport
 }
 
 const (
 	postTime   = 10 * time.Second
 	postAtOnce = 64
-	postQueue  = 4
+	postQueue  = 256
 	maxIdle    = 90 * time.Second
 )
 
@@ -53,7 +51,7 @@ func (p *Poster) Post(ctx context.Context, body []byte) (status int, reply []byt
 	bounded, cancel := context.WithTimeout(ctx, cmp.Or(p.Time, postTime))
 	defer cancel()
 	began := false
-	err = p.limit.do(bounded, func() (err error) {
+	err = p.Limit.do(bounded, func() (err error) {
 		began = true
 		status, reply, err = p.post(bounded, body)
 		return err
@@ -70,15 +68,16 @@ func (p *Poster) Post(ctx context.Context, body []byte) (status int, reply []byt
 }
 
 func (p *Poster) prepare() {
-	p.limit.slots = cmp.Or(p.AtOnce, postAtOnce)
-	p.limit.queue = cmp.Or(p.Queue, p.limit.slots*postQueue)
+	if p.Limit == nil {
+		p.Limit = &Limiter{Slots: postAtOnce, Queue: postQueue}
+	}
 	p.transport = &http.Transport{
 		Proxy:                  nil, // not that of the environment: the body names people
 		DialContext:            (&net.Dialer{Timeout: connectTime}).DialContext,
 		TLSClientConfig:        &tls.Config{RootCAs: p.Roots, MinVersion: tls.VersionTLS12},
 		DisableCompression:     true,
-		MaxConnsPerHost:        p.limit.slots,
-		MaxIdleConnsPerHost:    p.limit.slots,
+		MaxConnsPerHost:        p.Limit.Slots,
+		MaxIdleConnsPerHost:    p.Limit.Slots,
 		IdleConnTimeout:        maxIdle,
 		MaxResponseHeaderBytes: maxFetchHeader,
 	}

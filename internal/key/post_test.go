@@ -122,7 +122,7 @@ func TestPostBounds(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})
-	p.AtOnce, p.Queue, p.Time = 2, 1, time.Hour
+	p.Limit, p.Time = &Limiter{Slots: 2, Queue: 1}, time.Hour
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	failed := make(chan error, 10)

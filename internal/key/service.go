@@ -62,7 +62,7 @@ type Service struct {
 	// where there is none.
 	Algs map[string]string
 
-	limit  limiter
+	limit  Limiter
 	making sync.Mutex // held while a missing key is made
 	mu     sync.Mutex
 	sets   map[string]*keySet

@@ -456,7 +456,7 @@ func TestSigningWhileKeysChange(t *testing.T) {
 func TestLimiterShedsLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var l limiter
+		var l Limiter
 		release := make(chan struct{})
 		var wg sync.WaitGroup
 		work := func() {

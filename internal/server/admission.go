@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hydra/internal/config"
+	"hydra/internal/key"
 	"hydra/internal/web"
 )
 
@@ -18,9 +19,10 @@ const (
 	// says otherwise. A request takes a millisecond or two of it, so the last of
 	// them is answered in about 100 ms; most of the rest waits for databases.
 	requestsPerCPU = 64
-	// requestsAtLeast leaves room beside the 64 calls of token hooks that can
-	// be under way.
-	requestsAtLeast = 128
+	// requestsAtLeast is twice what token hooks may hold up.
+	requestsAtLeast = 2 * hooksAtOnce
+	// hooksAtOnce is how many calls of token hooks are under way at most.
+	hooksAtOnce = 64
 	// patience is how long a request waits for its turn: with the time of the
 	// work it stays within half a second.
 	patience = 250 * time.Millisecond
@@ -34,6 +36,16 @@ func requestsAtOnce(l config.Listener) int {
 		return l.MaxRequests
 	}
 	return max(requestsAtLeast, requestsPerCPU*runtime.GOMAXPROCS(0))
+}
+
+// hookLimit is that of all calls of token hooks together. A request holds its
+// place while its hook is asked or waits for that, so that both take no more
+// than half of the public port's: a hook that never answers must not silence
+// what has nothing to do with it.
+func hookLimit(public config.Listener) *key.Limiter {
+	half := max(requestsAtOnce(public)/2, 1)
+	atOnce := min(half, hooksAtOnce)
+	return &key.Limiter{Slots: atOnce, Queue: half - atOnce}
 }
 
 // shedMetric counts what admission turned away: http_requests_shed_total.

@@ -212,17 +212,19 @@ func TestDeviceBudget(t *testing.T) {
 	w.browser().connect(t, userCode, m{"subject": "alice"}, tvConsent)
 	w.poll(t, c, warm).object(t, 200)
 	var tokens m
-	w.spends(t, "the whole device flow", 7, 5, func() {
+	whole := func(login m) {
 		deviceCode, userCode := w.device(t, c, "scope", "openid offline a", "audience", "https://api.test")
 		challenge := b.verify(t)
 		w.call(t, "GET", deviceURL("", challenge)+"&user_code="+userCode, nil).object(t, 200)
 		l := b.open(t, w.decideDevice(t, "accept", challenge, userCode)).challenge(t)
 		w.loginRequest(t, l)
-		k := b.open(t, w.decision(t, loginPath+l+"/accept", m{"subject": "bob"})).consentChallenge(t)
+		k := b.open(t, w.decision(t, loginPath+l+"/accept", login)).consentChallenge(t)
 		w.consentRequest(t, k)
 		b.open(t, w.decision(t, consentPath+k+"/accept", tvConsent)).leads(t, deviceDone, "client_id")
 		tokens = w.poll(t, c, deviceCode).object(t, 200)
-	})
+	}
+	w.spends(t, "the whole device flow", 7, 5, func() { whole(m{"subject": "bob"}) })
+	w.spends(t, "the whole device flow with a remembered login", 7, 6, func() { whole(m{"subject": "bob", "remember": true}) })
 	equal(t, "active", w.active(t, tokens["access_token"]), true)
 
 	deviceCode, _ := w.device(t, c, "scope", "a")

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Job does the work of a background job now, as this node does when its time
@@ -15,4 +16,12 @@ func (s *Server) Job(ctx context.Context, name string) error {
 		}
 	}
 	return fmt.Errorf("there is no job %q", name)
+}
+
+// AnswerTimes are what the open ports give an answer, the public one first.
+func (s *Server) AnswerTimes() (times []time.Duration) {
+	for _, server := range s.servers {
+		times = append(times, server.WriteTimeout)
+	}
+	return times
 }

@@ -15,10 +15,11 @@ import (
 
 // beforeSpend asks the operator's token hooks; nil when there are none.
 func beforeSpend(c *config.Config, o *token.Options, roots *x509.CertPool, m *metrics) func(context.Context, *token.Payout) error {
+	limit := hookLimit(c.Serve.Public)
 	h := &token.Hooks{
 		Options: o,
-		Token:   hookCall(c.OAuth2.TokenHook, roots, m.hookCalls("token_hook")),
-		Refresh: hookCall(c.OAuth2.RefreshTokenHook, roots, m.hookCalls("refresh_token_hook")),
+		Token:   hookCall(c.OAuth2.TokenHook, roots, limit, m.hookCalls("token_hook")),
+		Refresh: hookCall(c.OAuth2.RefreshTokenHook, roots, limit, m.hookCalls("refresh_token_hook")),
 		Count:   func(hook, outcome string) { m.hooks.total.WithLabelValues(hook, outcome).Inc() },
 	}
 	if h.Token == nil && h.Refresh == nil {
@@ -27,12 +28,22 @@ func beforeSpend(c *config.Config, o *token.Options, roots *x509.CertPool, m *me
 	return h.BeforeSpend
 }
 
+// hookTime is how long the hooks may hold up one request.
+func hookTime(c *config.Config) (all time.Duration) {
+	for _, h := range []config.Hook{c.OAuth2.TokenHook, c.OAuth2.RefreshTokenHook} {
+		if h.URL != "" {
+			all += h.Timeout
+		}
+	}
+	return all
+}
+
 // hookCall is nil for a hook that is not configured.
-func hookCall(h config.Hook, roots *x509.CertPool, watched func(token.HookCall) token.HookCall) token.HookCall {
+func hookCall(h config.Hook, roots *x509.CertPool, limit *key.Limiter, watched func(token.HookCall) token.HookCall) token.HookCall {
 	if h.URL == "" {
 		return nil
 	}
-	p := &key.Poster{URL: string(h.URL), Header: http.Header{}, Roots: roots, Time: h.Timeout}
+	p := &key.Poster{URL: string(h.URL), Header: http.Header{}, Roots: roots, Time: h.Timeout, Limit: limit}
 	switch {
 	case h.AuthName == "":
 	case h.AuthIn == "cookie":

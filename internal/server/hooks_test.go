@@ -5,9 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // hookService is a token hook that answers what the test says.
@@ -139,6 +142,119 @@ func TestTokenHook(t *testing.T) {
 			t.Errorf("the log has %q", secret)
 		}
 	}
+}
+
+// An answer may take as long as the hooks, and all that has to be done beside.
+func TestAnswersWaitForHooks(t *testing.T) {
+	t.Parallel()
+	const both = 15 * time.Second // without hooks
+	for _, test := range []struct {
+		environ []string
+		want    time.Duration
+	}{
+		{nil, both},
+		{[]string{"OAUTH2_REFRESH_TOKEN_HOOK_TIMEOUT=1m"}, both}, // it is not there
+		{[]string{"OAUTH2_TOKEN_HOOK=http://127.0.0.1:1"}, both + 10*time.Second},
+		{[]string{"OAUTH2_TOKEN_HOOK=http://127.0.0.1:1", "OAUTH2_TOKEN_HOOK_TIMEOUT=1m", "OAUTH2_REFRESH_TOKEN_HOOK=http://127.0.0.1:1"}, both + 70*time.Second},
+	} {
+		if got := start(t, test.environ...).server.AnswerTimes(); !slices.Equal(got, []time.Duration{test.want, both}) {
+			t.Errorf("%v: answers may take %v, want %s on the public port", test.environ, got, test.want)
+		}
+	}
+}
+
+// heldHook is a hook that answers nobody before it is released.
+type heldHook struct {
+	*httptest.Server
+	asked   chan struct{}
+	release func()
+}
+
+func newHeldHook(t *testing.T) *heldHook {
+	t.Helper()
+	end := make(chan struct{})
+	h := &heldHook{asked: make(chan struct{}, 1000), release: sync.OnceFunc(func() { close(end) })}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		h.asked <- struct{}{}
+		<-end
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(func() {
+		h.release()
+		h.Server.Close()
+	})
+	return h
+}
+
+// Attack: more token requests than a hook can hold that never answers. However
+// small or large the public port is, half of it stays for everybody else, and
+// those for whom there is no place learn it at once.
+func TestAttackHungHookLeavesHalfOfThePort(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ places, underWay, held int }{
+		{2, 1, 1},
+		{9, 4, 4},
+		{200, 64, 100}, // 36 wait until one of the 64 has ended
+	} {
+		hook := newHeldHook(t)
+		r := newRig(t, "SERVE_PUBLIC_MAX_REQUESTS="+strconv.Itoa(test.places),
+			"OAUTH2_TOKEN_HOOK="+hook.URL, "OAUTH2_TOKEN_HOOK_TIMEOUT=1m", "OAUTH2_REFRESH_TOKEN_HOOK="+hook.URL, "OAUTH2_REFRESH_TOKEN_HOOK_TIMEOUT=1m")
+		c := r.client(nil)
+		answers := make(chan answer, test.held+1)
+		for range test.held + 1 {
+			go func() { answers <- r.token(c, "grant_type", "client_credentials") }()
+		}
+		first := <-answers // all others are held
+		first.is(503, "temporarily_unavailable")
+		if first.Header.Get("Retry-After") == "" {
+			t.Errorf("%d places: no Retry-After: %v", test.places, first.Header)
+		}
+		for range test.underWay {
+			<-hook.asked
+		}
+		// The surplus, and everybody else.
+		for range 3 {
+			r.token(c, "grant_type", "client_credentials").is(503, "temporarily_unavailable")
+			for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/jwks.json"} {
+				if got := get(t, r.Public+path); got.Status != 200 {
+					t.Errorf("%d places: %s answers %d", test.places, path, got.Status)
+				}
+			}
+		}
+		if n := len(hook.asked); n > 0 {
+			t.Errorf("%d places: %d calls too many were under way", test.places, n)
+		}
+		hook.release()
+		for range test.held {
+			(<-answers).is(200, "")
+		}
+	}
+}
+
+// Both hooks share the places: one that hangs does not take as many again
+// through the other.
+func TestAttackHungRefreshHook(t *testing.T) {
+	t.Parallel()
+	hung, hook := newHeldHook(t), newHookService(t)
+	r := newRig(t, "SERVE_PUBLIC_MAX_REQUESTS=4", "OAUTH2_TOKEN_HOOK="+hook.URL, "OAUTH2_REFRESH_TOKEN_HOOK="+hung.URL, "OAUTH2_REFRESH_TOKEN_HOOK_TIMEOUT=1m")
+	c := r.client(nil)
+	var tokens []string
+	for range 3 {
+		tokens = append(tokens, r.exchange(c, r.code(c, sign{})).is(200, "").text("refresh_token"))
+	}
+	answers := make(chan answer, 2)
+	for _, token := range tokens[:2] {
+		go func() { answers <- r.refresh(c, token) }()
+		<-hung.asked
+	}
+	r.refresh(c, tokens[2]).is(503, "temporarily_unavailable")
+	r.token(c, "grant_type", "client_credentials").is(503, "temporarily_unavailable")
+	hung.release()
+	for range 2 {
+		(<-answers).is(200, "")
+	}
+	r.refresh(c, tokens[2]).is(200, "") // nothing was spent
 }
 
 // Attack: a hook that takes calls and never answers. It costs the callers

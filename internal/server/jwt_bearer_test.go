@@ -104,6 +104,23 @@ func TestJWTBearer(t *testing.T) {
 	}
 }
 
+// RFC 7523 §3.1: a public client needs nothing but the assertion, which is
+// still good once.
+func TestJWTBearerOfAPublicClient(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_, s, _ := r.trusting("/admin/trust/grants/jwt-bearer/issuers")
+	c := r.client(m{"grant_types": []string{bearerGrant}, "token_endpoint_auth_method": "none"})
+	jwt := s.jwt(nil, s.claims(m{"sub": "alice"}))
+	token := r.token(c, "grant_type", bearerGrant, "assertion", jwt).is(200, "").text("access_token")
+	if in := r.introspect(token).fields(); in["active"] != true || in["sub"] != "alice" || in["client_id"] != c.id {
+		t.Errorf("introspection %v", in)
+	}
+	r.token(c, "grant_type", bearerGrant, "assertion", jwt).is(400, "invalid_grant")
+	public := m{"grant_types": []string{"refresh_token"}, "token_endpoint_auth_method": "none"}
+	s.bearer(r, r.client(public), nil).is(400, "invalid_grant") // not registered for the grant
+}
+
 // What was trusted for a time ends with it, and the options let through what
 // they say.
 func TestJWTBearerOptions(t *testing.T) {

@@ -81,14 +81,18 @@ func (s *Server) listen(ctx context.Context, o Options) (err error) {
 		wanted  bool
 		config  config.Listener
 		handler http.Handler
+		hooks   time.Duration // that requests may wait for
 	}{
-		{"public", o.Public, o.Config.Serve.Public, s.app.public},
-		{"admin", o.Admin, o.Config.Serve.Admin, s.app.admin},
+		{"public", o.Public, o.Config.Serve.Public, s.app.public, hookTime(o.Config)},
+		{"admin", o.Admin, o.Config.Serve.Admin, s.app.admin, 0},
 	} {
 		if !p.wanted {
 			continue
 		}
 		server := web.NewServer(s.app.admit(p.name, p.config, p.handler))
+		if p.hooks > 0 {
+			web.Extend(server, p.hooks)
+		}
 		server.ErrorLog = slog.NewLogLogger(o.Log.With("port", p.name).Handler(), slog.LevelDebug)
 		if p.config.TLS.Enabled {
 			cert, err := newCertificate(p.config.TLS, o.Log, o.Now)

@@ -79,12 +79,13 @@ func (s *Service) exchangeOnce(ctx context.Context, r request, code codePayload)
 		return nil, err
 	}
 
-	// From here on the client's connection must not decide: what is spent is
-	// spent, and the answer is complete already.
-	ctx = context.WithoutCancel(ctx)
+	ctx, err = spending(ctx)
+	if err != nil {
+		return nil, err
+	}
 	err = s.Store.SpendCode(ctx, row.ID, p.spend(s.Options.GracePeriod))
 	if errors.Is(err, oauth.ErrUsed) {
-		return nil, s.lostCode(ctx, r, &row.Grant)
+		return nil, s.lostCode(ctx, p.request, &row.Grant)
 	}
 	if err != nil {
 		return nil, err

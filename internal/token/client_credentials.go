@@ -46,11 +46,14 @@ func (s *Service) clientCredentials(ctx context.Context, r request) (*Response, 
 
 	lifetime := s.Options.lifespans(r.client.Lifespans.ClientCredentialsAccess, nil, nil).access
 	m := machine{scope: scope, audience: audience, lifetime: lifetime}
-	if err := s.askMachine(ctx, r, oauth.GrantClientCredentials, &m); err != nil {
+	if err := s.askMachine(ctx, &r, oauth.GrantClientCredentials, &m); err != nil {
 		return nil, err
 	}
-	value, err := s.machineToken(ctx, r, m)
+	value, row, err := s.machineToken(ctx, r, m)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.addMachine(ctx, row); err != nil {
 		return nil, err
 	}
 	return &Response{
@@ -71,7 +74,7 @@ type machine struct {
 }
 
 // askMachine lets BeforeSpend have its say.
-func (s *Service) askMachine(ctx context.Context, r request, grantType string, m *machine) error {
+func (s *Service) askMachine(ctx context.Context, r *request, grantType string, m *machine) error {
 	if s.BeforeSpend == nil {
 		return nil
 	}
@@ -81,6 +84,7 @@ func (s *Service) askMachine(ctx context.Context, r request, grantType string, m
 	if err := s.BeforeSpend(ctx, &ask); err != nil {
 		return err
 	}
+	r.now = s.Now()
 	session, err := members(ask.Data.AccessClaims)
 	if err == nil && len(session) > 0 {
 		m.session = ask.Data.AccessClaims
@@ -96,25 +100,28 @@ func (m *machine) holder(c *oauth.Client) string {
 	return m.subject
 }
 
-func (s *Service) machineToken(ctx context.Context, r request, m machine) (oauth.Secret, error) {
+// machineToken makes the token, and the row that stands behind it when a hook
+// says more than fits into it; mostly none does. addMachine writes the row.
+func (s *Service) machineToken(ctx context.Context, r request, m machine) (oauth.Secret, *oauth.Grant, error) {
 	value, err := s.sealMachine(r, m, nil)
 	switch {
 	case err != nil:
-		return "", err
+		return "", nil, err
 	case len(value) > maxMachineToken:
-		return "", oauth.InvalidScope.Hint("Subject, scopes and audiences are too long for one access token.")
+		return "", nil, oauth.InvalidScope.Hint("Subject, scopes and audiences are too long for one access token.")
 	case s.Options.strategy(r.client) == strategyJWT:
-		return s.machineJWT(ctx, r, m)
+		value, err = s.machineJWT(ctx, r, m)
+		return value, nil, err
 	case m.session == nil:
-		return value, nil
+		return value, nil, nil
 	case len(m.session) > maxMachineToken:
-		return s.machineGrant(ctx, r, m)
+		return s.machineGrant(r, m)
 	}
 	value, err = s.sealMachine(r, m, m.session)
 	if err == nil && len(value) > maxMachineToken {
-		return s.machineGrant(ctx, r, m)
+		return s.machineGrant(r, m)
 	}
-	return value, err
+	return value, nil, err
 }
 
 func (s *Service) sealMachine(r request, m machine, session json.RawMessage) (oauth.Secret, error) {
@@ -131,9 +138,8 @@ func (s *Service) sealMachine(r request, m machine, session json.RawMessage) (oa
 	return oauth.Secret(value), err
 }
 
-// machineGrant makes an access token that a row stands behind, because a hook
-// says more than fits into one.
-func (s *Service) machineGrant(ctx context.Context, r request, m machine) (oauth.Secret, error) {
+// machineGrant makes an access token and the row behind it.
+func (s *Service) machineGrant(r request, m machine) (oauth.Secret, *oauth.Grant, error) {
 	seed := oauth.Seed(secret.NewID())
 	expires := r.now.Add(m.lifetime)
 	g := &oauth.Grant{
@@ -145,19 +151,28 @@ func (s *Service) machineGrant(ctx context.Context, r request, m machine) (oauth
 		Subject: m.holder(r.client), GrantedScope: m.scope, GrantedAudience: m.audience, AccessClaims: m.session,
 	})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	value, err := s.Sealer.Seal(secret.Access, encodeAccess(accessPayload{
 		Key: seed.AccessKey(), Epoch: r.client.Epoch, Issued: r.now.Unix(), Lifetime: int64(m.lifetime / time.Second),
 	}))
+	return oauth.Secret(value), g, err
+}
+
+// addMachine writes the row behind a machine's token, if there is one.
+func (s *Service) addMachine(ctx context.Context, g *oauth.Grant) error {
+	if g == nil {
+		return nil
+	}
+	ctx, err := spending(ctx)
 	if err != nil {
-		return "", err
+		return err
 	}
-	err = s.Store.AddGrant(context.WithoutCancel(ctx), g, oauth.Standing{Now: r.now})
+	err = s.Store.AddGrant(ctx, g, oauth.Standing{Now: g.RequestedAt})
 	if errors.Is(err, oauth.ErrGone) {
-		return "", oauth.InvalidClient.Hint("The client was deleted.").Because(err)
+		return oauth.InvalidClient.Hint("The client was deleted.").Because(err)
 	}
-	return oauth.Secret(value), err
+	return err
 }
 
 func (s *Service) machineJWT(ctx context.Context, r request, m machine) (oauth.Secret, error) {

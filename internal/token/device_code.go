@@ -88,9 +88,13 @@ func (s *Service) deviceCode(ctx context.Context, r request) (*Response, error) 
 	if err != nil {
 		return nil, err
 	}
-	err = s.Store.SpendCode(context.WithoutCancel(ctx), id, p.spend(s.Options.GracePeriod))
+	ctx, err = spending(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.SpendCode(ctx, id, p.spend(s.Options.GracePeriod))
 	if errors.Is(err, oauth.ErrUsed) {
-		return nil, s.lostDevice(ctx, r, id)
+		return nil, s.lostDevice(ctx, p.request, id)
 	}
 	if err != nil {
 		return nil, err

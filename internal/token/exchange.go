@@ -49,6 +49,17 @@ func checkGrantType(c *oauth.Client, name string) error {
 	return nil
 }
 
+// spending is asked right before something is written, when the answer is
+// complete. A caller who has gone, or whose time is over, has lost nothing yet;
+// its error is then that of the context. From here on the connection must not
+// decide any more, so the context that it returns has no end.
+func spending(ctx context.Context) (context.Context, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return context.WithoutCancel(ctx), nil
+}
+
 // event tells the operator about a Grant of a client.
 func (s *Service) event(ctx context.Context, name string, c *oauth.Client, id oauth.ID, detail string) {
 	s.Observe.Observe(ctx, oauth.Event{Name: name, ClientID: c.ID, Grant: id, Detail: detail})

@@ -18,8 +18,10 @@ type hooked struct {
 	status  int
 	reply   string
 	err     error
-	asked   []string // bodies
+	takes   time.Duration // of a call, by the world's clock
+	asked   []string      // bodies
 	counted []string
+	then    func() // if set, happens when the hook has been asked
 }
 
 func newHooked(t testing.TB, store oauth.Store) *hooked {
@@ -32,6 +34,10 @@ func newHooked(t testing.TB, store oauth.Store) *hooked {
 
 func (h *hooked) call(_ context.Context, body []byte) (int, []byte, error) {
 	h.asked = append(h.asked, string(body))
+	h.wait(h.takes)
+	if h.then != nil {
+		h.then()
+	}
 	return h.status, []byte(h.reply), h.err
 }
 

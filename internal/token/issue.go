@@ -71,7 +71,7 @@ func (s *Service) ask(ctx context.Context, p *payout) (err error) {
 	if err := s.BeforeSpend(ctx, &ask); err != nil {
 		return err
 	}
-	p.data = &data
+	p.data, p.now = &data, s.Now()
 	if ask.Replaced {
 		p.hook, err = s.sealHook(p.row.ID, &data)
 	}

@@ -24,11 +24,12 @@ const (
 )
 
 // jwtBearer issues an access token for the subject of an assertion that a
-// trusted issuer signed (RFC 7523 §2.1, §3). There is no row behind the token:
-// it says everything, as that of client credentials does.
+// trusted issuer signed (RFC 7523 §2.1, §3). The token is like that of client
+// credentials: it says everything, unless a hook says too much.
 //
 // One look-up finds what the issuer is trusted with; the one write is the jti,
-// after everything else was right and the answer is complete.
+// after everything else was right and the answer is complete. A row behind the
+// token comes after that: a replay must write nothing.
 func (s *Service) jwtBearer(ctx context.Context, r request) (*Response, error) {
 	if err := checkGrantType(r.client, oauth.GrantJWTBearer); err != nil {
 		return nil, err
@@ -60,14 +61,21 @@ func (s *Service) jwtBearer(ctx context.Context, r request) (*Response, error) {
 		subject: claims.Subject, scope: scope, audience: audience, lifetime: lifetime,
 		assertion: oauth.Secret(r.form.Get("assertion")),
 	}
-	if err := s.askMachine(ctx, r, oauth.GrantJWTBearer, &m); err != nil {
+	if err := s.askMachine(ctx, &r, oauth.GrantJWTBearer, &m); err != nil {
 		return nil, err
 	}
-	value, err := s.machineToken(ctx, r, m)
+	value, row, err := s.machineToken(ctx, r, m)
+	if err != nil {
+		return nil, err
+	}
+	ctx, err = spending(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.spendAssertion(ctx, r, claims); err != nil {
+		return nil, err
+	}
+	if err := s.addMachine(ctx, row); err != nil {
 		return nil, err
 	}
 	return &Response{
@@ -167,8 +175,7 @@ func (s *Service) spendAssertion(ctx context.Context, r request, a *key.Claims) 
 		return nil
 	}
 	id := s.Sealer.Index("jwt_bearer", a.Issuer, a.JTI)
-	// The answer is complete; the client's connection must not decide any more.
-	err := s.Store.AddReplay(context.WithoutCancel(ctx), id, a.Expires.Add(replaySpread))
+	err := s.Store.AddReplay(ctx, id, a.Expires.Add(replaySpread))
 	if errors.Is(err, oauth.ErrExists) {
 		s.event(ctx, "jwt_bearer_replayed", r.client, oauth.ID{}, "An assertion was presented a second time.")
 		return oauth.InvalidGrant.Hint("The assertion has been used before; each needs a jti of its own.").Because(err)

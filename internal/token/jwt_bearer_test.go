@@ -455,6 +455,37 @@ func TestJWTBearerBudget(t *testing.T) {
 	}
 }
 
+// A replay writes nothing, also where the token would have had a row.
+func TestAttackReplayedAssertionWritesNothing(t *testing.T) {
+	t.Parallel()
+	store, counter := storetest.NewCounted(t)
+	h := newHooked(t, store)
+	h.Options.AssertionAudiences = []string{testIssuer}
+	c := h.addClient("app", func(c *oauth.Client) { c.GrantTypes = []string{oauth.GrantJWTBearer} })
+	p := newIDP(t, idpName, "k1")
+	h.trust(p, nil)
+	h.says(200, `{"session":{"access_token":{"many":"`+strings.Repeat("x", 4<<10)+`"}}}`)
+	assertion := p.sign(p.claims(noon, nil))
+	counter.Take()
+	res := h.exchange(c, bearerForm(assertion))
+	if n := counter.Take(); n != (storetest.Counts{Reads: 1, Writes: 2}) {
+		t.Errorf("an assertion whose token has a row costs %+v", n)
+	}
+	for range 3 {
+		h.refuse(c, bearerForm(assertion), oauth.InvalidGrant)
+	}
+	if n, seen := counter.TakeAll(); n != (storetest.Counts{Reads: 3, Writes: 3}) { // each write is the jti's, and refused
+		t.Errorf("three replays cost %+v:\n%s", n, strings.Join(seen, "\n"))
+	}
+	if !h.active(res.AccessToken) {
+		t.Error("a replay has ended the token")
+	}
+	h.wait(2 * time.Hour)
+	if done, err := h.Purge(t.Context(), h.clock(), 0); err != nil || done.Deleted[oauth.ExpiredGrants] != 1 {
+		t.Errorf("one token was paid out, and there were %v, %v", done.Deleted, err)
+	}
+}
+
 func TestTrust(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.New(t))

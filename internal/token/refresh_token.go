@@ -30,6 +30,7 @@ func (s *Service) refreshToken(ctx context.Context, r request) (*Response, error
 			return res, err
 		}
 		// Somebody else was first. What that means is in the row.
+		r.now = s.Now()
 	}
 	return nil, oauth.TemporarilyUnavailable.Hint("Too many requests refresh this token at once.")
 }
@@ -199,7 +200,11 @@ func (s *Service) repeat(ctx context.Context, p payout) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.Store.UseGrace(context.WithoutCancel(ctx), p.row.ID, p.row.Generation, secret.NewID(), p.now)
+	ctx, err = spending(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.UseGrace(ctx, p.row.ID, p.row.Generation, secret.NewID(), p.now)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +224,11 @@ func (s *Service) rotate(ctx context.Context, p payout, t refreshPayload, how re
 		floor = p.row.AccessFloor
 	}
 	expires := p.expires(s.Options.GracePeriod)
-	err = s.Store.Rotate(context.WithoutCancel(ctx), p.row.ID, oauth.Rotation{
+	ctx, err = spending(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.Rotate(ctx, p.row.ID, oauth.Rotation{
 		Op:             secret.NewID(),
 		Now:            p.now,
 		FromGeneration: p.row.Generation, ToGeneration: p.generation,

@@ -38,7 +38,9 @@ type Clients interface {
 	Client(ctx context.Context, id string) (*oauth.Client, error)
 }
 
-// Service exchanges, issues and judges tokens. Now is called once per request.
+// Service exchanges, issues and judges tokens. Now is called once per request,
+// and again after BeforeSpend, which may take long: what is paid out, and what
+// is written about it, is of the time of the spend.
 type Service struct {
 	Store   Store
 	Clients Clients

@@ -93,7 +93,25 @@ func checkTrust(t *oauth.TrustedIssuer) error {
 		// The same rules as for a client's keys, but the words of another member.
 		return oauth.InvalidRequest.Hint("The member jwk must be a public key: RSA of 2,048 to 4,096 bits with exponent 65537, EC (P-256, P-384, P-521) or OKP (Ed25519).").Because(err)
 	}
+	if !forSignatures(members) {
+		return oauth.InvalidRequest.Hint("The member jwk must be a key that verifies signatures: use sig, key_ops with verify, the alg of a signature, as far as it has them.")
+	}
 	return nil
+}
+
+// forSignatures reports whether a key may verify signatures by what it says of
+// itself, if anything (RFC 7517 §4.2 to §4.4).
+func forSignatures(jwk map[string]json.RawMessage) bool {
+	var (
+		use, alg string
+		ops      []string
+	)
+	for name, dst := range map[string]any{"use": &use, "alg": &alg, "key_ops": &ops} {
+		if raw, ok := jwk[name]; ok && json.Unmarshal(raw, dst) != nil {
+			return false
+		}
+	}
+	return (use == "" || use == "sig") && (alg == "" || contains(key.AssertionAlgs(), alg)) && (ops == nil || contains(ops, "verify"))
 }
 
 // keySet is a JSON Web Key Set of one key.

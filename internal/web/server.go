@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"time"
 )
@@ -23,4 +24,21 @@ func NewServer(h http.Handler) *http.Server {
 			WriteByteTimeout:     15 * time.Second,
 		},
 	}
+}
+
+// answerTime is what is left for the end of an answer when the context of its
+// request ends.
+const answerTime = 3 * time.Second
+
+// Extend gives the answers of a server more time, because somebody else is
+// asked before them. The context of a request then ends shortly before the
+// connection is cut: whoever cannot be answered any more shall lose nothing.
+func Extend(s *http.Server, more time.Duration) {
+	s.WriteTimeout += more
+	h, limit := s.Handler, s.WriteTimeout-answerTime
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		defer cancel()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})
 }

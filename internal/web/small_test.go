@@ -225,6 +225,60 @@ func (l *oneConn) Accept() (net.Conn, error) {
 func (l *oneConn) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
 func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
 
+// A server that waits for others answers as long as they may take, and tells
+// its handler a little before it could not any more.
+func TestExtend(t *testing.T) {
+	t.Parallel()
+	for name, protocol := range map[string]func(*http.Protocols, bool){"HTTP/1": (*http.Protocols).SetHTTP1, "HTTP/2": (*http.Protocols).SetUnencryptedHTTP2} {
+		for _, test := range []struct {
+			more, takes time.Duration
+			status      int // 0: none
+		}{
+			{0, 14 * time.Second, 200},
+			{0, 16 * time.Second, 0},
+			{20 * time.Second, 31 * time.Second, 200},
+			{20 * time.Second, time.Hour, 503},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				s := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					select {
+					case <-time.After(test.takes):
+					case <-r.Context().Done():
+						w.WriteHeader(http.StatusServiceUnavailable)
+					}
+				}))
+				if test.more > 0 {
+					Extend(s, test.more)
+				}
+				s.Protocols = new(http.Protocols)
+				protocol(s.Protocols, true)
+				if status, err := submit(t, s); status != test.status {
+					t.Errorf("%s, with %s more: a handler of %s gives %d, %v, want %d", name, test.more, test.takes, status, err, test.status)
+				}
+			})
+		}
+	}
+}
+
+// submit asks the server over a connection of its own.
+func submit(t *testing.T, s *http.Server) (status int, err error) {
+	t.Helper()
+	client, server := net.Pipe()
+	go func() { _ = s.Serve(&oneConn{conn: server, closed: make(chan struct{})}) }()
+	defer s.Close()
+	transport := &http.Transport{Protocols: s.Protocols, DialContext: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://a/", strings.NewReader("a body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return 0, err
+	}
+	return res.StatusCode, res.Body.Close()
+}
+
 func TestServerLimits(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewUnstartedServer(served)
