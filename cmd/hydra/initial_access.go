@@ -66,7 +66,10 @@ func createInitial(cmd *cobra.Command, _ []string) (show.Answer, error) {
 	if err != nil {
 		return show.Answer{}, err
 	}
-	body := map[string]any{"uses": uses, "note": flag(cmd, "note")}
+	body := map[string]any{"note": flag(cmd, "note")}
+	if cmd.Flags().Changed("uses") {
+		body["uses"] = uses
+	}
 	if cmd.Flags().Changed("expires-at") || cmd.Flags().Changed("expires-in") {
 		if body["expires_at"], err = expiry(cmd, "the token"); err != nil {
 			return show.Answer{}, err

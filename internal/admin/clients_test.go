@@ -258,6 +258,7 @@ func TestClientsRefused(t *testing.T) {
 		"212 origin with a path":      `{"allowed_cors_origins":["https://app.example/x"]}`,
 		"212 origin with a user":      `{"allowed_cors_origins":["https://user@app.example"]}`,
 		"212 origin with ftp":         `{"allowed_cors_origins":["ftp://app.example"]}`,
+		"request_uris with a text":    `{"request_uris":["b"]}`,
 		"private keys":                `{"jwks":{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"one","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}]}}`,
 		"empty body":                  ``,
 		"blank body":                  " \n",

@@ -343,8 +343,11 @@ func TestClientSecrets(t *testing.T) {
 		if works(s["client_secret"]) || !works("chosen secret") {
 			t.Error("the deleted secret works, or the other one does not")
 		}
-		for _, body := range []string{`{"client_secret":"short"}`, `{"expires_at":"2026-11-23T12:00:00Z"}`, `{"expires_in":5}`, `{"expires_at":"tomorrow"}`, ``} {
+		for _, body := range []string{`{"client_secret":"short"}`, `{"expires_at":"2026-11-23T12:00:00Z"}`, `{"expires_in":5}`, `{"expires_at":"tomorrow"}`, `null`} {
 			a.call("POST", path, body).is(400)
+		}
+		if s := a.call("POST", path, "").is(201).object(); !works(s["client_secret"]) {
+			t.Errorf("an empty body makes %v", s)
 		}
 		for _, method := range []string{"GET", "POST"} {
 			a.call(method, prefix+"/clients/nobody/secrets", `{}`).is(404)

@@ -43,15 +43,16 @@ func encodeInitial(t oauth.InitialAccessToken, value oauth.Secret) initialJSON {
 	return out
 }
 
-// handleAddInitialAccess serves POST. All members are optional: expires_at
-// (else it lasts), uses (else any number), and a note.
+// handleAddInitialAccess serves POST. The body and all members are optional:
+// expires_at (else it lasts), uses (else any number), and a note.
 func (h *Handler) handleAddInitialAccess(g *generation, w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		ExpiresAt time.Time `json:"expires_at"`
 		Uses      int64     `json:"uses"`
 		Note      string    `json:"note"`
 	}
-	if err := web.DecodeJSON(w, r, &in, web.JSONOptions{RefuseUnknown: true}); err != nil {
+	in.Uses = oauth.UnlimitedUses
+	if err := web.DecodeJSON(w, r, &in, web.JSONOptions{Optional: true, RefuseUnknown: true}); err != nil {
 		return err
 	}
 	value, t, err := h.Clients.AddInitialAccessToken(r.Context(), in.Note, in.Uses, in.ExpiresAt)

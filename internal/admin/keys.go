@@ -126,7 +126,7 @@ func (h *Handler) handlePutKeySet(g *generation, w http.ResponseWriter, r *http.
 	if err := web.DecodeJSON(w, r, &body, web.JSONOptions{}); err != nil {
 		return err
 	}
-	keys, err := h.Keys.ReplaceSet(r.Context(), r.PathValue("set"), body)
+	keys, err := h.Keys.ReplaceSet(r.Context(), r.PathValue("set"), body, key.Naming(g.whole))
 	if err != nil {
 		return err
 	}
@@ -135,12 +135,12 @@ func (h *Handler) handlePutKeySet(g *generation, w http.ResponseWriter, r *http.
 
 // handlePutKey serves PUT /keys/{set}/{kid} and answers with the key, not a
 // set.
-func (h *Handler) handlePutKey(_ *generation, w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) handlePutKey(g *generation, w http.ResponseWriter, r *http.Request) error {
 	var body json.RawMessage
 	if err := web.DecodeJSON(w, r, &body, web.JSONOptions{}); err != nil {
 		return err
 	}
-	k, err := h.Keys.PutKey(r.Context(), r.PathValue("set"), r.PathValue("kid"), body)
+	k, err := h.Keys.PutKey(r.Context(), r.PathValue("set"), r.PathValue("kid"), body, key.Naming(g.whole))
 	if err != nil {
 		return err
 	}

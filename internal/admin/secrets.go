@@ -43,8 +43,8 @@ func (h *Handler) handleSecrets(_ *generation, w http.ResponseWriter, r *http.Re
 	return web.WriteJSON(w, http.StatusOK, answer)
 }
 
-// handleAddSecret serves POST /clients/{id}/secrets. All members are optional:
-// client_secret (else one is generated), expires_at (else it lasts), and
+// handleAddSecret serves POST /clients/{id}/secrets. The body and all members
+// are optional: client_secret (else one is generated), expires_at (else it lasts), and
 // others_expire_at, when the secrets that the client has so far end.
 func (h *Handler) handleAddSecret(g *generation, w http.ResponseWriter, r *http.Request) error {
 	var in struct {
@@ -52,7 +52,7 @@ func (h *Handler) handleAddSecret(g *generation, w http.ResponseWriter, r *http.
 		ExpiresAt    time.Time    `json:"expires_at"`
 		OthersExpire time.Time    `json:"others_expire_at"`
 	}
-	if err := web.DecodeJSON(w, r, &in, web.JSONOptions{RefuseUnknown: true}); err != nil {
+	if err := web.DecodeJSON(w, r, &in, web.JSONOptions{Optional: true, RefuseUnknown: true}); err != nil {
 		return err
 	}
 	id := r.PathValue("id")

@@ -60,6 +60,7 @@ var rules = []func(draft) string{
 	authSigningAlg,      // OpenID Connect Registration §2, token_endpoint_auth_signing_alg
 	shownURIs,           // RFC 7591 §5: links that a login page may show
 	initiateLogin,       // OpenID Connect Registration §2, initiate_login_uri
+	requestURIs,         // OpenID Connect Registration §2, request_uris
 	requestObjects,      // OpenID Connect Registration §2, request_object_*; RFC 9101 §10.5
 	applicationType,     // OpenID Connect Registration §2, application_type
 	requestDefaults,     // OpenID Connect Registration §2, default_*
@@ -319,10 +320,10 @@ func authSigningAlg(d draft) string {
 // shownURIs refuses links that would run or read something where a page shows
 // them. Texts that are no URL at all are left alone: Hydra's clients have them.
 func shownURIs(d draft) string {
-	for _, uri := range slices.Concat([]string{d.PolicyURI, d.TermsOfServiceURI, d.ClientURI, d.LogoURI}, d.RequestURIs) {
+	for _, uri := range []string{d.PolicyURI, d.TermsOfServiceURI, d.ClientURI, d.LogoURI} {
 		u, err := url.Parse(uri)
 		if err != nil || (u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https") {
-			return "The members policy_uri, tos_uri, client_uri, logo_uri and request_uris take http and https URLs."
+			return "The members policy_uri, tos_uri, client_uri and logo_uri take http and https URLs."
 		}
 	}
 	return ""

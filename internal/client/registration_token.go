@@ -98,20 +98,17 @@ func (s *Service) openInitial(ctx context.Context, token oauth.Secret) (oauth.ID
 const maxNote = 1 << 10
 
 // AddInitialAccessToken makes an initial access token (RFC 7591 §3) and
-// returns its value, which is shown once. A zero end means never, no uses mean
-// any number. oauth.InvalidRequest.
+// returns its value, which is shown once. A zero end means never,
+// oauth.UnlimitedUses any number. oauth.InvalidRequest.
 func (s *Service) AddInitialAccessToken(ctx context.Context, note string, uses int64, end time.Time) (oauth.Secret, oauth.InitialAccessToken, error) {
-	t := oauth.InitialAccessToken{ID: oauth.ID(secret.NewID()), CreatedAt: s.now(), ExpiresAt: oauth.Never, UsesLeft: oauth.UnlimitedUses, Note: note}
+	t := oauth.InitialAccessToken{ID: oauth.ID(secret.NewID()), CreatedAt: s.now(), ExpiresAt: oauth.Never, UsesLeft: uses, Note: note}
 	switch {
 	case len(note) > maxNote || !plain(note):
 		return "", t, oauth.InvalidRequest.Hint("The note is longer than 1,024 bytes or contains control characters.")
-	case uses < 0 || uses > oauth.UnlimitedUses:
+	case uses < 1 || uses > oauth.UnlimitedUses:
 		return "", t, oauth.InvalidRequest.Hint("The number of uses must be above 0, or absent.")
 	case !end.IsZero() && oauth.Past(end, s.Now()):
 		return "", t, oauth.InvalidRequest.Hint("The end of the token has passed already.")
-	}
-	if uses > 0 {
-		t.UsesLeft = uses
 	}
 	if !end.IsZero() {
 		t.ExpiresAt = end.UTC().Truncate(time.Second)

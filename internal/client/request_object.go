@@ -38,6 +38,15 @@ func requestObjects(d draft) string {
 	return ""
 }
 
+// requestURIs takes http, too, which is fetched where a jwks_uri is: a request
+// object that is signed needs no https (OpenID Connect Core §6.2).
+func requestURIs(d draft) string {
+	if slices.ContainsFunc(d.RequestURIs, func(uri string) bool { return !webURL(uri, "https", "http") }) {
+		return "The request_uris must be absolute URLs with scheme https or http."
+	}
+	return ""
+}
+
 // VerifyRequestObject checks the signature of a request object, wherever the
 // client's keys are: those it registered or publishes, or its secrets if they
 // can be read. One with the algorithm none passes only where the caller says so.

@@ -309,7 +309,7 @@ func TestVerifyWithoutKIDTriesAllOfTheType(t *testing.T) {
 	s, _, _ := newService(t)
 	a := newAttacker()
 	mustGenerate(t, s, "set", "ES256", "one")
-	if _, err := s.PutKey(t.Context(), "set", "mine", json.RawMessage(a.ecJWK(``))); err != nil {
+	if _, err := s.PutKey(t.Context(), "set", "mine", json.RawMessage(a.ecJWK(``)), Halves); err != nil {
 		t.Fatal(err)
 	}
 	mustGenerate(t, s, "set", "ES256", "two")

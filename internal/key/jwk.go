@@ -164,6 +164,29 @@ func checkJWK(k jose.JSONWebKey) (*parsed, error) {
 	return p, nil
 }
 
+// halves are the keys "public:{kid}" and "private:{kid}" that a pair is stored
+// as; a key that lacks one of both parts gives the other alone.
+func (p *parsed) halves() ([]*parsed, error) {
+	var out []*parsed
+	add := func(prefix string, k jose.JSONWebKey) error {
+		k.KeyID = prefix + p.jwk.KeyID
+		half, err := checkJWK(k)
+		out = append(out, half)
+		return err
+	}
+	if !p.symmetric {
+		if err := add(publicPrefix, p.jwk.Public()); err != nil {
+			return nil, err
+		}
+	}
+	if p.private {
+		if err := add(privatePrefix, p.jwk); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // checkECPair makes sure that the halves belong together, which the parser
 // does for other types only.
 func checkECPair(k *ecdsa.PrivateKey) error {

@@ -98,14 +98,14 @@ func (m *memStore) ReplaceKeySet(_ context.Context, set string, keys []oauth.Key
 	return nil
 }
 
-func (m *memStore) PutKey(_ context.Context, key oauth.KeyRow) error {
+func (m *memStore) ReplaceKeys(_ context.Context, set string, kids []string, keys []oauth.KeyRow) error {
 	end, err := m.begin()
 	defer end()
 	if err != nil {
 		return err
 	}
 	m.versions.Keys++
-	m.keys = append(slices.DeleteFunc(m.keys, func(k oauth.KeyRow) bool { return k.Set == key.Set && k.KID == key.KID }), key)
+	m.keys = append(slices.DeleteFunc(m.keys, func(k oauth.KeyRow) bool { return k.Set == set && slices.Contains(kids, k.KID) }), keys...)
 	return nil
 }
 

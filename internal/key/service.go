@@ -101,7 +101,7 @@ func (s *Service) add(ctx context.Context, set string, fresh []*parsed) error {
 		return err
 	}
 	if len(ks.keys)+len(fresh) > MaxKeys {
-		return oauth.InvalidRequest.Hintf("A key set holds at most %d keys.", MaxKeys)
+		return errFull
 	}
 	now := s.now()
 	rows := make([]oauth.KeyRow, len(fresh))
@@ -141,20 +141,14 @@ func (s *Service) make(ctx context.Context, alg, use, kid string) ([]*parsed, er
 	if !known {
 		return nil, oauth.InvalidRequest.Hint("The algorithm is not offered. It is one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384 and HS512.")
 	}
-	whole := jose.JSONWebKey{Key: material, Algorithm: alg, Use: use, KeyID: kid}
-	halves := []jose.JSONWebKey{whole}
-	if symmetricSize[alg] == 0 {
-		public := whole.Public()
-		public.KeyID, whole.KeyID = publicPrefix+kid, privatePrefix+kid
-		halves = []jose.JSONWebKey{public, whole}
+	whole, err := checkJWK(jose.JSONWebKey{Key: material, Algorithm: alg, Use: use, KeyID: kid})
+	if err != nil {
+		return nil, err
 	}
-	out := make([]*parsed, len(halves))
-	for i, k := range halves {
-		if out[i], err = checkJWK(k); err != nil {
-			return nil, err
-		}
+	if whole.symmetric {
+		return []*parsed{whole}, nil
 	}
-	return out, nil
+	return whole.halves()
 }
 
 // row seals a key for the store.

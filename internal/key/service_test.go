@@ -184,10 +184,10 @@ func TestSetIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.PutKey(t.Context(), "set", "new", with(t, one, map[string]any{"kid": "new"})); !errors.Is(err, oauth.InvalidRequest) {
+	if _, err := s.PutKey(t.Context(), "set", "new", with(t, one, map[string]any{"kid": "new"}), Halves); !errors.Is(err, oauth.InvalidRequest) {
 		t.Errorf("key number 101: PutKey() = %v, want invalid_request", err)
 	}
-	if _, err := s.PutKey(t.Context(), "set", one.KID, one.JSON); err != nil {
+	if _, err := s.PutKey(t.Context(), "set", one.KID, one.JSON, Halves); err != nil {
 		t.Errorf("an existing key of a full set: PutKey() = %v", err)
 	}
 }
@@ -235,7 +235,7 @@ func TestKeysAreReadChangedAndDeleted(t *testing.T) {
 	_, err = s.Key(ctx, "other", "key-bar")
 	notFound("Key() of another set", err)
 
-	changed, err := s.PutKey(ctx, "set", "key-bar", with(t, bar, map[string]any{"alg": "RS256"}))
+	changed, err := s.PutKey(ctx, "set", "key-bar", with(t, bar, map[string]any{"alg": "RS256"}), Halves)
 	if err != nil || changed.Alg != "RS256" {
 		t.Errorf("PutKey() = %v, %v", changed, err)
 	}
@@ -265,14 +265,14 @@ func TestPutKeyTakesItsNameFromThePath(t *testing.T) {
 	t.Parallel()
 	s, _, _ := newService(t)
 	k := mustGenerate(t, s, "source", "ES256", "k")[1]
-	got, err := s.PutKey(t.Context(), "new set", "mine", with(t, k, map[string]any{"kid": nil}))
+	got, err := s.PutKey(t.Context(), "new set", "mine", with(t, k, map[string]any{"kid": nil}), Halves)
 	if err != nil || got.KID != "mine" || !strings.Contains(string(got.JSON), `"kid":"mine"`) {
 		t.Errorf("PutKey() = %v, %v", got, err)
 	}
 	if stored, err := s.Key(t.Context(), "new set", "mine"); err != nil || !cmp.Equal(stored, got) {
 		t.Errorf("Key() = %v, %v", stored, err)
 	}
-	if _, err := s.PutKey(t.Context(), "new set", "mine", k.JSON); !errors.Is(err, oauth.InvalidRequest) {
+	if _, err := s.PutKey(t.Context(), "new set", "mine", k.JSON, Halves); !errors.Is(err, oauth.InvalidRequest) {
 		t.Errorf("PutKey() with another kid in the body = %v, want invalid_request", err)
 	}
 }
@@ -283,7 +283,7 @@ func TestReplaceSet(t *testing.T) {
 	ctx := t.Context()
 	a, b, c := mustGenerate(t, s, "source", "ES256", "a"), mustGenerate(t, s, "source", "EdDSA", "b"), mustGenerate(t, s, "source", "HS256", "c")
 	body := slices.Concat(b, c, a)
-	got, err := s.ReplaceSet(ctx, "set", setJSON(body...))
+	got, err := s.ReplaceSet(ctx, "set", setJSON(body...), Halves)
 	if err != nil || !cmp.Equal(got, body) {
 		t.Errorf("ReplaceSet() = %v, %v, want what was given", kids(got), err)
 	}
@@ -292,19 +292,19 @@ func TestReplaceSet(t *testing.T) {
 		t.Errorf("Set() = %q, %v, want the order of the body %q", kids(stored), err, kids(body))
 	}
 	// Reading a set and writing it back changes nothing.
-	if _, err := s.ReplaceSet(ctx, "set", setJSON(stored...)); err != nil {
+	if _, err := s.ReplaceSet(ctx, "set", setJSON(stored...), Halves); err != nil {
 		t.Fatal(err)
 	}
 	if again, err := s.Set(ctx, "set"); err != nil || !cmp.Equal(again, stored) {
 		t.Errorf("written back: %q, %v, want %q", kids(again), err, kids(stored))
 	}
-	if _, err := s.ReplaceSet(ctx, "set", setJSON(a...)); err != nil {
+	if _, err := s.ReplaceSet(ctx, "set", setJSON(a...), Halves); err != nil {
 		t.Fatal(err)
 	}
 	if stored, err := s.Set(ctx, "set"); err != nil || !cmp.Equal(stored, a) {
 		t.Errorf("replaced: %q, %v, want %q", kids(stored), err, kids(a))
 	}
-	if _, err := s.ReplaceSet(ctx, "set", json.RawMessage(`{"keys":null}`)); err != nil {
+	if _, err := s.ReplaceSet(ctx, "set", json.RawMessage(`{"keys":null}`), Halves); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Set(ctx, "set"); !errors.Is(err, oauth.NotFound) {
@@ -345,11 +345,11 @@ func TestUnreadableKeysAreRefused(t *testing.T) {
 		"certificate that is none": string(with(t, ec[0], map[string]any{"x5c": []string{"AAAA"}})),
 		"longer than 1 MiB":        string(with(t, ec[0], map[string]any{"x": strings.Repeat("A", MaxJSON)})),
 	} {
-		if _, err := s.PutKey(t.Context(), "set", "a", json.RawMessage(raw)); !errors.Is(err, oauth.InvalidRequest) {
+		if _, err := s.PutKey(t.Context(), "set", "a", json.RawMessage(raw), Halves); !errors.Is(err, oauth.InvalidRequest) {
 			t.Errorf("%s: PutKey() = %v, want invalid_request", name, err)
 		}
 		body := json.RawMessage(`{"keys":[` + string(hs[0].JSON) + `,` + raw + `]}`)
-		if _, err := s.ReplaceSet(t.Context(), "set", body); !errors.Is(err, oauth.InvalidRequest) {
+		if _, err := s.ReplaceSet(t.Context(), "set", body, Halves); !errors.Is(err, oauth.InvalidRequest) {
 			t.Errorf("%s: ReplaceSet() = %v, want invalid_request", name, err)
 		}
 	}
@@ -364,7 +364,7 @@ func TestUnreadableKeysAreRefused(t *testing.T) {
 		"nested 100k":     `{"keys":` + strings.Repeat(`[`, 100_000) + strings.Repeat(`]`, 100_000) + `}`,
 		"1 MiB of spaces": `{"keys":[]` + strings.Repeat(" ", MaxJSON) + `}`,
 	} {
-		if _, err := s.ReplaceSet(t.Context(), "set", json.RawMessage(raw)); !errors.Is(err, oauth.InvalidRequest) {
+		if _, err := s.ReplaceSet(t.Context(), "set", json.RawMessage(raw), Halves); !errors.Is(err, oauth.InvalidRequest) {
 			t.Errorf("%s: ReplaceSet() = %v, want invalid_request", name, err)
 		}
 	}
@@ -482,8 +482,8 @@ func TestStoreFaultsAreNotNotFound(t *testing.T) {
 		"Set":        func() error { _, err := s.Set(ctx, "set"); return err },
 		"Key":        func() error { _, err := s.Key(ctx, "set", "public:a"); return err },
 		"Generate":   func() error { _, err := s.Generate(ctx, "set", "ES256", "", ""); return err },
-		"PutKey":     func() error { _, err := s.PutKey(ctx, "set", k[0].KID, k[0].JSON); return err },
-		"ReplaceSet": func() error { _, err := s.ReplaceSet(ctx, "set", setJSON(k...)); return err },
+		"PutKey":     func() error { _, err := s.PutKey(ctx, "set", k[0].KID, k[0].JSON, Halves); return err },
+		"ReplaceSet": func() error { _, err := s.ReplaceSet(ctx, "set", setJSON(k...), Halves); return err },
 		"DeleteKey":  func() error { return s.DeleteKey(ctx, "set", "public:a") },
 		"DeleteSet":  func() error { return s.DeleteSet(ctx, "set") },
 		"Ensure":     func() error { return s.Ensure(ctx, "set", "ES256") },

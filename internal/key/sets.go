@@ -3,6 +3,7 @@ package key
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"hydra/internal/oauth"
@@ -12,7 +13,30 @@ import (
 var (
 	errNoSet = oauth.NotFound.Hint("There is no such key set.")
 	errNoKey = oauth.NotFound.Hint("There is no such key in the set.")
+	errFull  = oauth.InvalidRequest.Hintf("A key set holds at most %d keys.", MaxKeys)
 )
+
+// Naming says what a caller means by the kid of a key.
+type Naming bool
+
+const (
+	// Halves is the key that is stored under the kid.
+	Halves Naming = false
+	// Whole is that key, too, and where the set has none, the pair
+	// "public:{kid}" and "private:{kid}" if it has one of them.
+	Whole Naming = true
+)
+
+// kids are those under which the set stores what a caller calls kid.
+func (ks *keySet) kids(kid string, n Naming) []string {
+	pair := []string{publicPrefix + kid, privatePrefix + kid}
+	if n == Whole && ks.key(kid) == nil && slices.ContainsFunc(pair, ks.has) {
+		return pair
+	}
+	return []string{kid}
+}
+
+func (ks *keySet) has(kid string) bool { return ks.key(kid) != nil }
 
 // Set returns the keys of a set with their private parts, newest first and of
 // a pair the public half first. oauth.NotFound when it has none.
@@ -62,9 +86,10 @@ func (ks *keySet) key(kid string) *stored {
 // holds, and returns the keys as they are stored. A key that was in the set
 // before, with the same kid and material, keeps its age and state. Of the new
 // ones the first in the body counts as the newest; they are announced first if
-// a key that signs remains. oauth.InvalidRequest when the body is not a set of
-// readable keys with a kid each, all different.
-func (s *Service) ReplaceSet(ctx context.Context, set string, raw json.RawMessage) ([]JWK, error) {
+// a key that signs remains. A key that means a pair is stored as one, unless
+// the body has a half of it, too. oauth.InvalidRequest when the body is not a
+// set of readable keys with a kid each, all different, or there are too many.
+func (s *Service) ReplaceSet(ctx context.Context, set string, raw json.RawMessage, n Naming) ([]JWK, error) {
 	if !goodName(set) {
 		return nil, errName
 	}
@@ -74,6 +99,9 @@ func (s *Service) ReplaceSet(ctx context.Context, set string, raw json.RawMessag
 	}
 	old, err := s.load(ctx, set)
 	if err != nil {
+		return nil, err
+	}
+	if keys, err = old.split(keys, n); err != nil {
 		return nil, err
 	}
 	remaining := &keySet{}
@@ -102,15 +130,41 @@ func (s *Service) ReplaceSet(ctx context.Context, set string, raw json.RawMessag
 	return shown(keys), nil
 }
 
+// split takes apart those keys of a body that mean a pair of the set.
+func (ks *keySet) split(keys []*parsed, n Naming) ([]*parsed, error) {
+	given := make(map[string]bool)
+	for _, p := range keys {
+		given[p.jwk.KeyID] = true
+	}
+	var out []*parsed
+	for _, p := range keys {
+		kids := ks.kids(p.jwk.KeyID, n)
+		if len(kids) == 1 || slices.ContainsFunc(kids, func(kid string) bool { return given[kid] }) {
+			out = append(out, p)
+			continue
+		}
+		halves, err := p.halves()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, halves...)
+	}
+	if len(out) > MaxKeys {
+		return nil, errFull
+	}
+	return out, nil
+}
+
 func keepState(row *oauth.KeyRow, before oauth.KeyRow) {
 	row.Slot, row.CreatedAt, row.ActiveFrom = before.Slot, before.CreatedAt, before.ActiveFrom
 	row.RetiredAt, row.VerifyUntil = before.RetiredAt, before.VerifyUntil
 }
 
-// PutKey adds a key to the set, or replaces the one with the same kid, and
-// returns it as it is stored. The kid in the body is that of the path or
-// empty. oauth.InvalidRequest when it is another, or the key is unreadable.
-func (s *Service) PutKey(ctx context.Context, set, kid string, raw json.RawMessage) (JWK, error) {
+// PutKey adds a key to the set, or replaces what has the same kid, be it a key
+// or a pair, and returns it under that kid. The kid in the body is that of the
+// path or empty. oauth.InvalidRequest when it is another, the key is
+// unreadable, or the set is full.
+func (s *Service) PutKey(ctx context.Context, set, kid string, raw json.RawMessage, n Naming) (JWK, error) {
 	if !goodName(set) || !goodName(kid) {
 		return JWK{}, errName
 	}
@@ -132,25 +186,33 @@ func (s *Service) PutKey(ctx context.Context, set, kid string, raw json.RawMessa
 	if err != nil {
 		return JWK{}, err
 	}
-	before := ks.key(kid)
-	if before == nil && len(ks.keys) >= MaxKeys {
-		return JWK{}, oauth.InvalidRequest.Hintf("A key set holds at most %d keys.", MaxKeys)
+	replaced, keys := ks.kids(kid, n), []*parsed{p}
+	if len(replaced) > 1 {
+		if keys, err = p.halves(); err != nil {
+			return JWK{}, err
+		}
 	}
 	others := &keySet{}
 	for _, k := range ks.keys {
-		if k != before {
+		if !slices.Contains(replaced, k.row.KID) {
 			others.keys = append(others.keys, k)
 		}
 	}
+	if len(others.keys)+len(keys) > MaxKeys {
+		return JWK{}, errFull
+	}
 	now := s.now()
-	row, err := s.row(set, p, ks.after(now), s.activeFrom(others, now), secret.NewID())
-	if err != nil {
-		return JWK{}, err
+	rows := make([]oauth.KeyRow, len(keys))
+	for i, p := range keys {
+		rows[i], err = s.row(set, p, ks.after(now), s.activeFrom(others, now), secret.NewID())
+		if err != nil {
+			return JWK{}, err
+		}
+		if before := ks.key(p.jwk.KeyID); before != nil && before.sameMaterial(p) {
+			keepState(&rows[i], before.row)
+		}
 	}
-	if before != nil && before.sameMaterial(p) {
-		keepState(&row, before.row)
-	}
-	err = s.Store.PutKey(ctx, row)
+	err = s.Store.ReplaceKeys(ctx, set, replaced, rows)
 	s.Watch.Forget()
 	if err != nil {
 		return JWK{}, err
@@ -192,7 +254,7 @@ func parseSet(raw json.RawMessage) ([]*parsed, error) {
 		return nil, oauth.InvalidRequest.Hint("The key set has no array \"keys\".").Because(err)
 	}
 	if len(list) > MaxKeys {
-		return nil, oauth.InvalidRequest.Hintf("A key set holds at most %d keys.", MaxKeys)
+		return nil, errFull
 	}
 	seen := make(map[string]bool)
 	keys := make([]*parsed, len(list))

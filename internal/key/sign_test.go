@@ -134,7 +134,7 @@ func TestPublishedNames(t *testing.T) {
 			t.Parallel()
 			s, _, _ := newService(t)
 			k := mustGenerate(t, s, "source", "ES256", "x")[1]
-			if _, err := s.PutKey(t.Context(), "set", test.kid, with(t, k, map[string]any{"kid": nil})); err != nil {
+			if _, err := s.PutKey(t.Context(), "set", test.kid, with(t, k, map[string]any{"kid": nil}), Halves); err != nil {
 				t.Fatal(err)
 			}
 			jwt := mustSign(t, s, "set")
@@ -158,7 +158,7 @@ func TestMismatchedPublicHalf(t *testing.T) {
 	s, _, _ := newService(t)
 	mustGenerate(t, s, "set", "ES256", "x")
 	other := mustGenerate(t, s, "source", "ES256", "x")[0]
-	if _, err := s.PutKey(t.Context(), "set", "public:x", other.JSON); err != nil {
+	if _, err := s.PutKey(t.Context(), "set", "public:x", other.JSON, Halves); err != nil {
 		t.Fatal(err)
 	}
 	jwks, err := s.PublicJWKS(t.Context(), "set")
@@ -202,7 +202,7 @@ func TestKeysThatDoNotSign(t *testing.T) {
 		"private:encrypts": with(t, encrypts, map[string]any{"use": "enc"}),
 		"private:odd":      with(t, odd, map[string]any{"alg": "RS256"}),
 	} {
-		if _, err := s.PutKey(t.Context(), "set", kid, raw); err != nil {
+		if _, err := s.PutKey(t.Context(), "set", kid, raw, Halves); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -217,7 +217,7 @@ func TestKeyWithoutAlgTakesThatOfItsType(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256", "ES384", "ES512", "EdDSA"} {
 		s, _, _ := newService(t)
 		k := mustGenerate(t, s, "source", alg, "k")[1]
-		if _, err := s.PutKey(t.Context(), "set", k.KID, with(t, k, map[string]any{"alg": nil})); err != nil {
+		if _, err := s.PutKey(t.Context(), "set", k.KID, with(t, k, map[string]any{"alg": nil}), Halves); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := s.SigningAlg(t.Context(), "set"); err != nil || got != alg {

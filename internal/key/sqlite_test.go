@@ -72,7 +72,7 @@ func TestKeysOnSQLite(t *testing.T) {
 	if diff := cmp.Diff([]string{"public:foo", "private:foo", "public:Foo", "private:Foo"}, kids(keys)); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
-	if _, err := s.ReplaceSet(t.Context(), set, setJSON(keys...)); err != nil {
+	if _, err := s.ReplaceSet(t.Context(), set, setJSON(keys...), Halves); err != nil {
 		t.Fatal(err)
 	}
 	if again, err := s.Set(t.Context(), set); err != nil || !cmp.Equal(again, keys) {

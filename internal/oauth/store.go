@@ -107,8 +107,9 @@ type Keys interface {
 	AddKeys(ctx context.Context, keys []KeyRow) error
 	// ReplaceKeySet puts the keys in place of all that the set had.
 	ReplaceKeySet(ctx context.Context, set string, keys []KeyRow) error
-	// PutKey adds the key or replaces the one of the same kid.
-	PutKey(ctx context.Context, key KeyRow) error
+	// ReplaceKeys puts the keys in place of those of the set that have one of
+	// the kids, if it has them. ErrExists when another key has a kid or a slot.
+	ReplaceKeys(ctx context.Context, set string, kids []string, keys []KeyRow) error
 	// RetireKeys sets the times of those keys of the set that were not retired
 	// before. Keys that are gone stay gone: a rotation must not bring back what
 	// somebody has removed meanwhile.

@@ -109,7 +109,7 @@ func (a *API) operation(op *Operation, r Route, o Options) object {
 		out["parameters"] = parameters
 	}
 	if op.Body != "" {
-		out["requestBody"] = object{"content": object{"application/json": a.media(op.Body)}}
+		out["requestBody"] = object{"required": !op.Bodiless, "content": object{"application/json": a.media(op.Body)}}
 	}
 	if op.Form != nil {
 		form := object{"application/x-www-form-urlencoded": object{"schema": a.object(&Schema{Members: op.Form})}}

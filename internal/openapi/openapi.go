@@ -33,6 +33,7 @@ type Operation struct {
 	Routes                 []Route
 	Parameters             []Member // in the path and the query
 	Body                   string   // type of a JSON body, or empty
+	Bodiless               bool     // the body may be left out
 	Form                   []Member // of a form body
 	Responses              []Response
 	Errors                 string // schema of errors where it is not that of the generation, or "none"
@@ -113,8 +114,9 @@ func (a *API) add(data []byte) error {
 	}
 	a.Tags = append(a.Tags, Tag{p.Tag, p.Text})
 	for _, in := range p.Operations {
+		body, bodiless := strings.CutSuffix(in.Body, "?")
 		o := &Operation{
-			ID: in.ID, Tag: p.Tag, Summary: in.Summary, Text: in.Text, Body: in.Body, Errors: in.Errors, Free: in.Free,
+			ID: in.ID, Tag: p.Tag, Summary: in.Summary, Text: in.Text, Body: body, Bodiless: bodiless, Errors: in.Errors, Free: in.Free,
 			onlyBySegment: map[string]bool{},
 		}
 		for _, name := range in.SegmentParameters {

@@ -29,10 +29,16 @@ var fallbackTemplates = template.Must(template.New("").
 var fallbackPolicy = "default-src 'none'; style-src " + sourceHash(fallbackCSS) +
 	"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// handleFallbackConsent serves GET /oauth2/fallbacks/consent: a flow came here
-// because no login or consent app is set.
+// handleFallbackLogin serves GET /oauth2/fallbacks/login: a flow came here
+// because no login app is set.
+func (h *Handler) handleFallbackLogin(w http.ResponseWriter, _ *http.Request) error {
+	return writePage(w, http.StatusOK, "apps", "login")
+}
+
+// handleFallbackConsent serves GET /oauth2/fallbacks/consent, where no consent
+// app is set. In rc.6 the login ended here, too, so that the page names both.
 func (h *Handler) handleFallbackConsent(w http.ResponseWriter, _ *http.Request) error {
-	return writePage(w, http.StatusOK, "consent", nil)
+	return writePage(w, http.StatusOK, "apps", "consent")
 }
 
 // shownError is what the error page shows.

@@ -20,7 +20,8 @@ func TestFallbackPages(t *testing.T) {
 		f    web.HandlerFunc
 		want []string
 	}{
-		{"consent", h.handleFallbackConsent, []string{"urls.login", "URLS_LOGIN", "OAUTH2_LOGIN_URL", "urls.consent", "URLS_CONSENT", "OAUTH2_CONSENT_URL", `id="fallback-login-env"`}},
+		{"login", h.handleFallbackLogin, []string{`id="fallback-login"`, "urls.login", "URLS_LOGIN", "OAUTH2_LOGIN_URL", "urls.consent"}},
+		{"consent", h.handleFallbackConsent, []string{"urls.login", "URLS_LOGIN", "OAUTH2_LOGIN_URL", "urls.consent", "URLS_CONSENT", "OAUTH2_CONSENT_URL", `id="fallback-consent"`, `id="fallback-login-env"`}},
 		{"logout", h.handleFallbackLogout, []string{"signed out", "urls.post_logout_redirect", "OAUTH2_LOGOUT_REDIRECT_URL"}},
 		{"error", h.handleFallbackError, []string{"urls.error", "OAUTH2_ERROR_URL", `id="error-description"`}},
 	} {

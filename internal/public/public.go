@@ -62,6 +62,7 @@ func (h *Handler) Routes(mux *web.Mux) {
 	mux.Handle("GET /oauth2/fallbacks/device", h.Errors.Handle(web.AdminErrors, h.handleFallbackDevice))
 	mux.Handle("GET /oauth2/fallbacks/device/done", h.Errors.Handle(web.AdminErrors, h.handleFallbackDeviceDone))
 	mux.Handle("GET /oauth2/fallbacks/error", h.Errors.Handle(web.AdminErrors, h.handleFallbackError))
+	mux.Handle("GET /oauth2/fallbacks/login", h.Errors.Handle(web.AdminErrors, h.handleFallbackLogin))
 	mux.Handle("GET /oauth2/fallbacks/logout", h.Errors.Handle(web.AdminErrors, h.handleFallbackLogout))
 	mux.Handle("POST /oauth2/fallbacks/logout", h.Errors.Handle(web.AdminErrors, h.handleFallbackLogoutDecision))
 	mux.Handle("GET /oauth2/fallbacks/logout/callback", h.Errors.Handle(web.AdminErrors, h.handleFallbackLogout))

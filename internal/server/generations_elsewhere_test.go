@@ -16,7 +16,6 @@ func TestGenerationsElsewhere(t *testing.T) {
 	c := w.client(t, nil)
 	b := w.browser()
 	tokens := w.exchange(t, c, b.visit(t, c, m{"subject": "everywhere", "remember": true}, nil, "scope", "openid offline a"))
-	header := "Authorization: Bearer " + tokens["access_token"].(string)
 
 	t.Run("rows 29 and 38: one issuer everywhere, and URLs below the public one", func(t *testing.T) {
 		document := get(t, w.Public+"/.well-known/openid-configuration").object(t, 200)
@@ -38,11 +37,27 @@ func TestGenerationsElsewhere(t *testing.T) {
 		}
 	})
 	t.Run("row 32: userinfo leaves the claims of the ID token out", func(t *testing.T) {
-		names := slices.Sorted(maps.Keys(get(t, w.Public+"/userinfo", header).object(t, 200)))
-		if !slices.Contains(names, "sub") || slices.ContainsFunc(names, func(n string) bool {
-			return slices.Contains([]string{"nonce", "at_hash", "c_hash", "exp", "sid", "jti"}, n)
-		}) {
-			t.Errorf("userinfo has %v", names)
+		given := m{"email": "x", "amr": []string{"pwd"}}
+		for _, name := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "nonce", "rat", "auth_time", "at_hash", "c_hash", "sid"} {
+			given[name] = "x"
+		}
+		for _, signed := range []bool{false, true} {
+			c, want := w.client(t, nil), []string{"amr", "email", "sub"}
+			if signed {
+				c, want = w.client(t, m{"userinfo_signed_response_alg": "RS256"}), []string{"amr", "aud", "email", "iss", "sub"}
+			}
+			consent := m{"grant_scope": []string{"openid"}, "session": m{"id_token": given}}
+			tokens := w.exchange(t, c, w.browser().visit(t, c, m{"subject": "row32"}, consent, "scope", "openid"))
+			r := get(t, w.Public+"/userinfo", "Authorization: Bearer "+tokens["access_token"].(string))
+			var got m
+			if signed {
+				got = payload(t, r.Body)
+			} else {
+				got = r.object(t, 200)
+			}
+			if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, want) || got["sub"] != "row32" {
+				t.Errorf("signed %t: userinfo has %v of %v, want %v", signed, names, got["sub"], want)
+			}
 		}
 	})
 	t.Run("row 33: userinfo says what is missing", func(t *testing.T) {
@@ -64,7 +79,7 @@ func TestGenerationsElsewhere(t *testing.T) {
 		}
 	})
 	t.Run("row 37: fallback pages are 200", func(t *testing.T) {
-		for _, page := range []string{"consent", "logout"} {
+		for _, page := range []string{"login", "consent", "logout", "logout/callback"} {
 			if r := get(t, w.Public+"/oauth2/fallbacks/"+page); r.Status != 200 || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
 				t.Errorf("%s = %d %s", page, r.Status, r.Header.Get("Content-Type"))
 			}

@@ -101,7 +101,7 @@ func flowOptions(c *config.Config) flow.Options {
 	return flow.Options{
 		Issuer:            c.URLs.Issuer,
 		PublicURL:         c.URLs.Public,
-		LoginURL:          page(c, c.URLs.Login, "/oauth2/fallbacks/consent", "/dev/login"),
+		LoginURL:          page(c, c.URLs.Login, "/oauth2/fallbacks/login", "/dev/login"),
 		RegistrationURL:   page(c, c.URLs.Registration, "", ""),
 		ConsentURL:        page(c, c.URLs.Consent, "/oauth2/fallbacks/consent", "/dev/consent"),
 		LogoutURL:         page(c, c.URLs.Logout, "/oauth2/fallbacks/logout", "/dev/logout"),

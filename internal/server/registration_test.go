@@ -263,7 +263,7 @@ func TestInitialAccessTokens(t *testing.T) {
 	if len(list) != 1 || list[0]["uses_left"] != 0.0 || list[0]["note"] != "CI" || list[0]["token"] != nil || list[0]["id"] != id {
 		t.Errorf("the list is %v", list)
 	}
-	unlimited := w.call(t, "POST", "/oauth2/register/tokens", m{}).object(t, 201)
+	unlimited := w.call(t, "POST", "/oauth2/register/tokens", nil).object(t, 201)
 	equal(t, "uses_left", unlimited["uses_left"], nil)
 	first := w.register(t, "POST", "", unlimited["token"].(string), metadata(nil)).object(t, 201)
 	w.register(t, "POST", "", unlimited["token"].(string), metadata(nil)).object(t, 201) // no limit of the network either
@@ -273,7 +273,7 @@ func TestInitialAccessTokens(t *testing.T) {
 	short := w.call(t, "POST", "/admin/oauth2/register/tokens", m{"expires_at": w.clock.Now().Add(time.Minute).Format(time.RFC3339)}).object(t, 201)
 	w.clock.Advance(time.Minute)
 	refused("expired", short["token"].(string))
-	for _, bad := range []any{m{"uses": -1}, m{"expires_at": "2020-01-01T00:00:00Z"}, m{"note": "a\nb"}, m{"other": 1}} {
+	for _, bad := range []any{m{"uses": -1}, m{"uses": 0}, m{"expires_at": "2020-01-01T00:00:00Z"}, m{"note": "a\nb"}, m{"other": 1}} {
 		w.status(t, 400, "POST", "/admin/oauth2/register/tokens", bad)
 	}
 	// Clients with a token do not expire unused.

@@ -379,6 +379,20 @@ func TestConfiguredPagesReplaceTheBuiltInOnes(t *testing.T) {
 	}
 }
 
+// As since v1.0.0-rc.12. In rc.6 the page for the consent stood in for both.
+func TestPageWithoutALoginApp(t *testing.T) {
+	t.Parallel()
+	s := start(t, "DSN=memory")
+	do(t, client, "POST", s.Admin+"/clients", `{"client_id":"app","redirect_uris":["https://app.example/cb"]}`).object(t, 201)
+	to := get(t, s.Public+"/oauth2/auth?client_id=app&response_type=code&state=12345678").Header.Get("Location")
+	if !strings.HasPrefix(to, s.Config.URLs.Public+"/oauth2/fallbacks/login?login_challenge=") {
+		t.Fatalf("the browser is sent to %s", to)
+	}
+	if r := get(t, to); r.Status != 200 || !strings.Contains(r.Body, "urls.login") {
+		t.Errorf("GET %s = %d %s", to, r.Status, r.Body)
+	}
+}
+
 // Cases 233 to 238: which origins may call.
 func TestCORS(t *testing.T) {
 	t.Parallel()

@@ -169,7 +169,7 @@ func writes(ctx context.Context, s *sqlstore.Store) []write {
 		}, none},
 		{"AddSetting", none, func() error { return s.AddSetting(ctx, "a", []byte("1")) }, none},
 		{"AddKeys", note, func() error { return s.AddKeys(ctx, keys) }, moved(oauth.VersionSet{Keys: 1})},
-		{"PutKey", none, func() error { return s.PutKey(ctx, keys[0]) }, none},
+		{"ReplaceKeys", none, func() error { return s.ReplaceKeys(ctx, "s", []string{"a"}, keys[:1]) }, none},
 		{"RetireKeys", none, func() error { return s.RetireKeys(ctx, "s", []string{"a"}, noon, oauth.Never) }, none},
 		{"DeleteKey", none, count(1, func() (int, error) { return s.DeleteKey(ctx, "s", "a") }), none},
 		{"AddSealKeys", note, func() error {

@@ -39,14 +39,7 @@ func (s *Store) KeySet(ctx context.Context, set string) ([]oauth.KeyRow, error) 
 
 // AddKeys adds all keys or none. ErrExists when a kid or a slot is taken.
 func (s *Store) AddKeys(ctx context.Context, keys []oauth.KeyRow) error {
-	return s.changeKeys(ctx, keys, func(t *Store) error {
-		for i := range keys {
-			if err := t.addKey(ctx, &keys[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.changeKeys(ctx, keys, func(t *Store) error { return t.addKeys(ctx, keys) })
 }
 
 // ReplaceKeySet puts the keys in place of all that the set had.
@@ -58,23 +51,23 @@ func (s *Store) ReplaceKeySet(ctx context.Context, set string, keys []oauth.KeyR
 		if err := t.change(ctx, deleteKeySet, nameKey(set)); err != nil {
 			return err
 		}
-		for i := range keys {
-			if err := t.addKey(ctx, &keys[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return t.addKeys(ctx, keys)
 	})
 }
 
-// PutKey adds the key or replaces the one of the same kid. ErrExists when
-// another key of the set has the slot.
-func (s *Store) PutKey(ctx context.Context, key oauth.KeyRow) error {
-	return s.changeKeys(ctx, []oauth.KeyRow{key}, func(t *Store) error {
-		if err := t.change(ctx, deleteKey, nameKey(key.Set), nameKey(key.KID)); err != nil {
-			return err
+// ReplaceKeys puts the keys in place of those that have one of the kids.
+// ErrExists when another key of the set has a kid or a slot.
+func (s *Store) ReplaceKeys(ctx context.Context, set string, kids []string, keys []oauth.KeyRow) error {
+	if hasNUL(append([]string{set}, kids...)...) {
+		return errNUL
+	}
+	return s.changeKeys(ctx, keys, func(t *Store) error {
+		for _, kid := range kids {
+			if err := t.change(ctx, deleteKey, nameKey(set), nameKey(kid)); err != nil {
+				return err
+			}
 		}
-		return t.addKey(ctx, &key)
+		return t.addKeys(ctx, keys)
 	})
 }
 
@@ -161,7 +154,13 @@ func (s *Store) hasKeys(ctx context.Context, keys []oauth.KeyRow) bool {
 	return true
 }
 
-func (s *Store) addKey(ctx context.Context, k *oauth.KeyRow) error {
-	return s.change(ctx, insertKey, nameKey(k.Set), nameKey(k.KID), text(k.Set), text(k.KID), text(k.Alg), text(k.Use), k.Slot[:],
-		due(k.CreatedAt), micros(k.ActiveFrom), micros(k.RetiredAt), micros(k.VerifyUntil), k.Data)
+func (s *Store) addKeys(ctx context.Context, keys []oauth.KeyRow) error {
+	for _, k := range keys {
+		err := s.change(ctx, insertKey, nameKey(k.Set), nameKey(k.KID), text(k.Set), text(k.KID), text(k.Alg), text(k.Use), k.Slot[:],
+			due(k.CreatedAt), micros(k.ActiveFrom), micros(k.RetiredAt), micros(k.VerifyUntil), k.Data)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -105,9 +105,12 @@ func keyReplace(t *testing.T, f *fixture) {
 	}
 	wantSame(t, "replaced set", names("set"), map[string]string{"a": "seta", "c": "setc"})
 	c.Data = []byte("changed")
-	must(t, f.PutKey(t.Context(), c))
-	must(t, f.PutKey(t.Context(), keyRow("set", "d")))
+	must(t, f.ReplaceKeys(t.Context(), "set", []string{"c"}, []oauth.KeyRow{c}))
+	must(t, f.ReplaceKeys(t.Context(), "set", []string{"d"}, []oauth.KeyRow{keyRow("set", "d")}))
 	wantSame(t, "after put", names("set"), map[string]string{"a": "seta", "c": "changed", "d": "setd"})
+	must(t, f.ReplaceKeys(t.Context(), "set", []string{"d", "e"}, []oauth.KeyRow{keyRow("set", "e")}))
+	wantSame(t, "after a pair was put", names("set"), map[string]string{"a": "seta", "c": "changed", "e": "sete"})
+	wantErr(t, "ReplaceKeys() of another kid", f.ReplaceKeys(t.Context(), "set", []string{"e"}, []oauth.KeyRow{keyRow("set", "a")}), oauth.ErrExists)
 
 	duplicate := []oauth.KeyRow{keyRow("set", "x"), keyRow("set", "x")}
 	wantErr(t, "ReplaceKeySet() with one kid twice", f.ReplaceKeySet(t.Context(), "set", duplicate), oauth.ErrExists)
@@ -144,7 +147,9 @@ func keyReplaceRace(t *testing.T, f *fixture) {
 	if len(got) != 2 || strings.TrimSuffix(got[0].KID, " too") != strings.TrimSuffix(got[1].KID, " too") {
 		t.Errorf("the set holds %d keys of several replacements", len(got))
 	}
-	race(t, nil, func(ctx context.Context, n int) error { return f.PutKey(ctx, keyRow("one", "same")) })
+	race(t, nil, func(ctx context.Context, _ int) error {
+		return f.ReplaceKeys(ctx, "one", []string{"same"}, []oauth.KeyRow{keyRow("one", "same")})
+	})
 	if got, err := f.KeySet(t.Context(), "one"); len(got) != 1 || err != nil {
 		t.Errorf("%d keys, %v, after many have put one", len(got), err)
 	}
@@ -155,7 +160,7 @@ func keyVersions(t *testing.T, f *fixture) {
 	count := func(_ int, err error) error { return err }
 	raises(t, f, func(v oauth.VersionSet) int64 { return v.Keys }, map[string]func() error{
 		"1 add":        func() error { return f.AddKeys(t.Context(), []oauth.KeyRow{k}) },
-		"2 put":        func() error { return f.PutKey(t.Context(), k) },
+		"2 put":        func() error { return f.ReplaceKeys(t.Context(), "set", []string{"kid"}, []oauth.KeyRow{k}) },
 		"3 delete":     func() error { return count(f.DeleteKey(t.Context(), "set", "kid")) },
 		"4 replace":    func() error { return f.ReplaceKeySet(t.Context(), "set", []oauth.KeyRow{k}) },
 		"5 retire":     func() error { return f.RetireKeys(t.Context(), "set", []string{"kid"}, noon, noon.Add(1)) },
@@ -189,7 +194,8 @@ func keyRetire(t *testing.T, f *fixture) {
 func keyNUL(t *testing.T, f *fixture) {
 	bad := keyRow("s\x00t", "kid")
 	wantErr(t, "AddKeys()", f.AddKeys(t.Context(), []oauth.KeyRow{bad}), oauth.InvalidRequest)
-	wantErr(t, "PutKey()", f.PutKey(t.Context(), bad), oauth.InvalidRequest)
+	wantErr(t, "ReplaceKeys()", f.ReplaceKeys(t.Context(), "s\x00t", nil, []oauth.KeyRow{bad}), oauth.InvalidRequest)
+	wantErr(t, "ReplaceKeys()", f.ReplaceKeys(t.Context(), "set", []string{"k\x00d"}, nil), oauth.InvalidRequest)
 	wantErr(t, "ReplaceKeySet()", f.ReplaceKeySet(t.Context(), "s\x00t", nil), oauth.InvalidRequest)
 	if n, err := f.DeleteKeySet(t.Context(), "s\x00t"); n != 0 || err != nil {
 		t.Errorf("DeleteKeySet() = %d, %v", n, err)

@@ -12,8 +12,11 @@ import (
 	"hydra/internal/oauth"
 )
 
-// JSONOptions says what to do with members that the destination does not have.
+// JSONOptions says what a body may be, and what to do with members that the
+// destination does not have.
 type JSONOptions struct {
+	// Optional lets an empty body pass, which leaves the destination as it is.
+	Optional bool
 	// RefuseUnknown refuses them, at every depth.
 	RefuseUnknown bool
 	// Known names members of the outermost object that are dropped all the
@@ -38,6 +41,9 @@ func DecodeJSON(w http.ResponseWriter, r *http.Request, dst any, o JSONOptions) 
 
 func decodeJSON(body []byte, dst any, o JSONOptions) error {
 	if len(bytes.TrimLeft(body, " \t\r\n")) == 0 {
+		if o.Optional {
+			return nil
+		}
 		return oauth.InvalidRequest.Hint("The body is empty; it must be JSON.")
 	}
 	if !json.Valid(body) {

@@ -51,6 +51,7 @@ func TestDecodeJSON(t *testing.T) {
 			accept{Subject: "a", Raw: json.RawMessage(`{"a": "<&>"}`)}, ""},
 		{"nothing but known", `{"acr":1}`, strict, accept{}, ""},
 		{"empty body", ``, strict, accept{}, oauth.InvalidRequest},
+		{"empty body where it may be", ``, JSONOptions{Optional: true}, accept{}, ""},
 		{"white space only", " \n", strict, accept{}, oauth.InvalidRequest},
 		{"no JSON", `subject=a`, strict, accept{}, oauth.InvalidRequest},
 		{"cut off", `{"subject":"a"`, strict, accept{}, oauth.InvalidRequest},
