@@ -78,6 +78,8 @@ type request struct {
 	Client    struct {
 		ID   string `json:"client_id"`
 		Name string `json:"client_name"`
+		// Nobody but the client itself says what it is called.
+		SelfRegistered bool `json:"self_registered"`
 	} `json:"client"`
 	Problem string `json:"-"` // what was wrong with the form
 }
@@ -236,7 +238,7 @@ var pages = template.Must(template.New("").Parse(`
 {{define "top"}}<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><title>Example login</title>{{end}}
 
-{{define "app"}}<strong id="client">{{or .Client.Name .Client.ID}}</strong>{{end}}
+{{define "app"}}<strong id="client">{{or .Client.Name .Client.ID}}</strong>{{if .Client.SelfRegistered}} (unverified){{end}}{{end}}
 
 {{define "login"}}{{template "top"}}<h1 id="title">Sign in to {{template "app" .}}</h1>
 {{with .Problem}}<p id="problem" role="alert">{{.}}</p>{{end}}

@@ -67,6 +67,7 @@ type clientJSON struct {
 	Metadata               json.RawMessage `json:"metadata,omitempty"`
 	SkipConsent            bool            `json:"skip_consent,omitempty"`
 	SkipLogoutConsent      *bool           `json:"skip_logout_consent,omitempty"`
+	SelfRegistered         bool            `json:"self_registered,omitempty"` // ours; only written
 	lifespansJSON
 }
 
@@ -182,6 +183,7 @@ func encodeClient(c *oauth.Client, plain oauth.Secret) *clientJSON {
 		Metadata:                c.Metadata,
 		SkipConsent:             c.SkipConsent,
 		SkipLogoutConsent:       c.SkipLogoutConsent,
+		SelfRegistered:          c.SelfRegistered(),
 		lifespansJSON: lifespansJSON{
 			(*duration)(l.AuthorizationCodeAccess), (*duration)(l.AuthorizationCodeID), (*duration)(l.AuthorizationCodeRefresh),
 			(*duration)(l.ClientCredentialsAccess), (*duration)(l.DeviceAccess), (*duration)(l.DeviceID), (*duration)(l.DeviceRefresh),

@@ -13,7 +13,7 @@ import (
 // fixedMembers are those that no patch may touch: what identifies the client
 // and what only the server says.
 var fixedMembers = []string{
-	"client_id", "client_secret_expires_at", "created_at", "updated_at",
+	"client_id", "client_secret_expires_at", "created_at", "updated_at", "self_registered",
 	"registration_access_token", "registration_client_uri",
 }
 

@@ -108,6 +108,11 @@ type Client struct {
 	SecretExpiresAt         int64           `json:"secret_expires_at,omitempty"` // Unix seconds, 0 = never
 }
 
+// SelfRegistered reports whether the client came by dynamic registration, in
+// whichever way it was let in: its name, logo and links are its own words, also
+// after an administrator has changed it, for it can change them again.
+func (c *Client) SelfRegistered() bool { return c.RegistrationGeneration > 0 }
+
 // Lifespans are a client's own token lifetimes; nil leaves the server's.
 type Lifespans struct {
 	AuthorizationCodeAccess  *time.Duration `json:"aca,omitempty"`

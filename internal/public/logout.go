@@ -110,7 +110,10 @@ func (h *Handler) handleFallbackLogout(w http.ResponseWriter, r *http.Request) e
 	case err != nil:
 		return err
 	}
-	return writePageWith(w, http.StatusOK, "logout-ask", struct{ Challenge, Client string }{challenge, clientTitle(l.Client)}, formPolicy)
+	return writePageWith(w, http.StatusOK, "logout-ask", struct {
+		Challenge, Client string
+		Unverified        bool // nobody else calls the client so
+	}{challenge, clientTitle(l.Client), l.Client != nil && l.Client.SelfRegistered() && l.Client.Name != ""}, formPolicy)
 }
 
 // formPolicy is that of pages with a form of their own. It names no target:

@@ -180,3 +180,34 @@ func TestRegistrationOfContradictingTypes(t *testing.T) {
 		})
 	}
 }
+
+// Name, logo and links of a client that registered itself are its own words;
+// whoever shows them can tell, and the built-in page does.
+func TestSelfRegisteredClientsAreMarked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, registrationOn, "URLS_LOGOUT=/oauth2/fallbacks/logout")
+	out := w.register(t, "POST", "", "", metadata(m{"client_name": "Google", "post_logout_redirect_uris": []string{byePage}})).object(t, 201)
+	c := &party{ID: out["client_id"].(string), Secret: out["client_secret"].(string), Redirect: appCallback}
+	b := w.browser()
+	login, consent := b.toConsent(t, c, m{"subject": "alice", "remember": true}, "scope", "openid")
+	for _, path := range []string{loginPath + login, consentPath + consent} {
+		client, _ := w.call(t, "GET", path, nil).object(t, 200)["client"].(m)
+		equal(t, path, client["self_registered"], true)
+	}
+	hint := w.exchange(t, c, b.open(t, w.acceptConsent(t, consent, m{"grant_scope": []string{"openid"}})).leads(t, appCallback, "code"))["id_token"].(string)
+	page := b.open(t, b.open(t, w.logoutURL("id_token_hint", hint, "post_logout_redirect_uri", byePage)).location(t).String())
+	if !strings.Contains(page.Body, "An application that calls itself <strong") {
+		t.Errorf("the built-in page: %d %s", page.Status, page.Body)
+	}
+	// An administrator's changes leave the name to the client, and cannot say otherwise.
+	for _, prefix := range []string{"", "/admin"} {
+		path := prefix + "/clients/" + c.ID
+		all := w.call(t, "GET", path, nil).object(t, 200)
+		all["self_registered"] = false
+		equal(t, "after PUT", w.call(t, "PUT", path, all).object(t, 200)["self_registered"], true)
+		equal(t, "after PATCH", w.call(t, "PATCH", path, []m{{"op": "add", "path": "/owner", "value": "x"}}).object(t, 200)["self_registered"], true)
+		equal(t, "status of a PATCH of it", w.call(t, "PATCH", path, []m{{"op": "replace", "path": "/self_registered", "value": false}}).Status, 400)
+		own := w.call(t, "POST", prefix+"/clients", m{"client_name": "Google", "self_registered": true}).object(t, 201)
+		equal(t, "a client of the admin API", own["self_registered"], nil)
+	}
+}

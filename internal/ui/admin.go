@@ -28,6 +28,8 @@ type clientInfo struct {
 	LogoURI   string `json:"logo_uri"`
 	PolicyURI string `json:"policy_uri"`
 	TermsURI  string `json:"tos_uri"`
+
+	SelfRegistered bool `json:"self_registered"`
 }
 
 // Title is the client's name, or its id where it has none.
@@ -36,6 +38,14 @@ func (c clientInfo) Title() string {
 		return c.ID
 	}
 	return c.Name
+}
+
+// Unverified says, in front of the Title, that nobody else calls the client so.
+func (c clientInfo) Unverified() string {
+	if c.SelfRegistered && c.Title() == c.Name {
+		return "An application that calls itself "
+	}
+	return ""
 }
 
 // link is an address that the client registered, with the host it leads to:

@@ -53,6 +53,35 @@ func TestPagesShowForeignTextAsText(t *testing.T) {
 	}
 }
 
+// A name that only the client itself vouches for is not put forward as ours.
+func TestPagesSayWhoNamesAnApplication(t *testing.T) {
+	t.Parallel()
+	u := New(Config{PublicURL: "https://id.example", Issuer: "https://id.example/"})
+	const calls = "An application that calls itself <strong"
+	for _, test := range []struct {
+		client clientInfo
+		want   bool
+	}{
+		{clientInfo{ID: "x", Name: "Google", SelfRegistered: true}, true},
+		{clientInfo{ID: "x", SelfRegistered: true}, false},
+		{clientInfo{ID: "x", Name: "Google"}, false},
+	} {
+		for name, data := range map[string]any{
+			"login":          loginView{view: u.view(), Request: loginRequest{Client: test.client}},
+			"login_skip":     loginView{view: u.view(), Request: loginRequest{Client: test.client}},
+			"consent":        consentView{view: u.view(), Request: consentRequest{Client: test.client}},
+			"device_confirm": deviceView{view: u.view(), Request: deviceRequest{Client: test.client}},
+			"logout":         logoutView{view: u.view(), Request: logoutRequest{Client: &test.client}},
+		} {
+			w := httptest.NewRecorder()
+			u.render(w, http.StatusOK, name, data)
+			if body := w.Body.String(); w.Code != http.StatusOK || strings.Contains(body, calls) != test.want {
+				t.Errorf("%s of %+v: %d %s", name, test.client, w.Code, body)
+			}
+		}
+	}
+}
+
 func TestErrorPageShowsTheQueryAsText(t *testing.T) {
 	t.Parallel()
 	u := New(Config{PublicURL: "http://127.0.0.1:4444"})
