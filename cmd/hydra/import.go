@@ -117,25 +117,18 @@ func putClients(cmd *cobra.Command, args []string) (results, error) {
 
 // replaceClient updates a client, and tells whether that changed anything.
 func replaceClient(ctx context.Context, c *remote.Client, i item, id string, before json.RawMessage) (json.RawMessage, string, error) {
-	replace := func() (json.RawMessage, error) {
-		return c.JSON(ctx, remote.Call{Goal: "update the client " + id, Method: http.MethodPut, Path: clientPath(id), JSON: i.value}, &clientRow{})
-	}
-	if i.value["client_secret"] == nil {
-		raw, err := replace()
-		if err == nil && same(before, raw) {
-			return raw, unchanged, nil
+	withSecret := i.value["client_secret"] != nil
+	var had, has []string
+	var err error
+	if withSecret {
+		if had, err = secretIDs(ctx, c, id); err != nil {
+			return nil, "", err
 		}
-		return raw, updated, err
 	}
-	had, err := secretIDs(ctx, c, id)
-	if err != nil {
-		return nil, "", err
+	raw, err := c.JSON(ctx, remote.Call{Goal: "update the client " + id, Method: http.MethodPut, Path: clientPath(id), JSON: i.value}, &clientRow{})
+	if err == nil && withSecret {
+		has, err = secretIDs(ctx, c, id)
 	}
-	raw, err := replace()
-	if err != nil {
-		return nil, "", err
-	}
-	has, err := secretIDs(ctx, c, id)
 	if err == nil && same(before, raw) && slices.Equal(had, has) {
 		return raw, unchanged, nil
 	}

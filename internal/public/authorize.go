@@ -216,7 +216,7 @@ func (h *Handler) showFault(w http.ResponseWriter, r *http.Request, status int, 
 	web.NoteError(r.Context(), err)
 	web.RetryAfter(w, err)
 	code, description, hint, debug := h.Errors.Describe(err)
-	if err := writePage(w, status, errorPage(endpoint), shownError{Error: code, Description: description, Hint: hint, Debug: debug}); err != nil {
+	if err := writePage(w, status, "error", shownError{Error: code, Description: description, Hint: hint, Debug: debug, Endpoint: endpoint}); err != nil {
 		h.Errors.Write(w, r, web.AdminErrors, err)
 	}
 }

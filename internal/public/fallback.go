@@ -41,8 +41,9 @@ func (h *Handler) handleFallbackConsent(w http.ResponseWriter, _ *http.Request) 
 	return writePage(w, http.StatusOK, "apps", "consent")
 }
 
-// shownError is what the error page shows.
-type shownError struct{ Error, Description, Hint, Debug string }
+// shownError is what the error page shows, and where it happened. An endpoint
+// that is none of ours may be anybody's joke, too; that page speaks of a sign-in.
+type shownError struct{ Error, Description, Hint, Debug, Endpoint string }
 
 // handleFallbackError serves GET /oauth2/fallbacks/error: an error that the
 // user has to see, because the client must not or cannot learn it (RFC 6749
@@ -62,19 +63,8 @@ func (h *Handler) handleFallbackError(w http.ResponseWriter, r *http.Request) er
 	if e == (shownError{}) {
 		e.Description = "The address of this page does not say which error happened."
 	}
-	return writePage(w, statusOf(e.Error), errorPage(query.Get("endpoint")), e)
-}
-
-// errorPage is the page that says what did not work. An endpoint that is none
-// of ours may be anybody's joke, too.
-func errorPage(endpoint string) string {
-	switch endpoint {
-	case atLogout:
-		return "error-logout"
-	case atDevice:
-		return "error-device"
-	}
-	return "error"
+	e.Endpoint = query.Get("endpoint")
+	return writePage(w, statusOf(e.Error), "error", e)
 }
 
 // statusOf gives the page the status of the error that it shows, so that

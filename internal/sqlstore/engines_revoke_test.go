@@ -2,7 +2,6 @@ package sqlstore_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"testing"
 	"time"
@@ -37,13 +36,8 @@ func TestRevocationIsNotOvertakenOnServers(t *testing.T) {
 			tx, err := e.DB(t, dsn).BeginTx(ctx, nil)
 			must(err)
 			defer func() { _ = tx.Rollback() }()
-			var id sql.RawBytes
-			rows, err := tx.QueryContext(ctx, s.Rebind(`SELECT id FROM grants WHERE id = ? FOR UPDATE`), child.ID[:])
-			must(err)
-			for rows.Next() {
-				must(rows.Scan(&id))
-			}
-			must(errors.Join(rows.Err(), rows.Close()))
+			var locked []byte
+			must(tx.QueryRowContext(ctx, s.Rebind(`SELECT id FROM grants WHERE id = ? FOR UPDATE`), child.ID[:]).Scan(&locked))
 
 			revoked := make(chan error, 1)
 			go func() {

@@ -76,13 +76,13 @@ func (s *Store) RetireKeys(ctx context.Context, set string, kids []string, at, u
 	if hasNUL(append([]string{set}, kids...)...) || len(kids) == 0 {
 		return nil // there are none of these names
 	}
-	return s.atomic(ctx, func(t *Store) error {
+	return s.changeKeys(ctx, nil, func(t *Store) error {
 		for _, kid := range kids {
 			if err := t.change(ctx, retireKey, micros(at), micros(until), nameKey(set), nameKey(kid)); err != nil {
 				return err
 			}
 		}
-		return t.raise(ctx, groupKeys)
+		return nil
 	})
 }
 
