@@ -42,13 +42,13 @@ func TestAllocationBudgetsOfRequests(t *testing.T) {
 		{"discovery", 43, func() { w.public.ask(t, get200, "GET", "/.well-known/openid-configuration", "", "") }},
 		{"key set", 43, func() { w.public.ask(t, get200, "GET", "/.well-known/jwks.json", "", "") }},
 		{"client credentials", 107, func() { w.token(t, machineBody) }},
-		{"introspect, active", 127, func() { w.introspect(t, w.machine, "true") }},
+		{"introspect, active", 121, func() { w.introspect(t, w.machine, "true") }},
 		{"introspect, forged", 67, func() { w.introspect(t, w.forged, "false") }},
-		{"userinfo", 233, func() { w.public.ask(t, get200, "GET", "/userinfo", "Authorization: Bearer "+w.user+"\r\n", "") }},
-		{"client, get", 113, func() { w.admin.ask(t, get200, "GET", "/clients/"+w.client.ID, "", "") }},
-		{"clients, list of 100", 1419, func() { w.admin.ask(t, get200, "GET", "/clients?limit=100", "", "") }},
-		{"refresh with ID token", 546, func() { w.refresh(t) }},
-		{"whole code flow", 2064, func() { w.flow(t) }},
+		{"userinfo", 227, func() { w.public.ask(t, get200, "GET", "/userinfo", "Authorization: Bearer "+w.user+"\r\n", "") }},
+		{"client, get", 107, func() { w.admin.ask(t, get200, "GET", "/clients/"+w.client.ID, "", "") }},
+		{"clients, list of 100", 1300, func() { w.admin.ask(t, get200, "GET", "/clients?limit=100", "", "") }},
+		{"refresh with ID token", 540, func() { w.refresh(t) }},
+		{"whole code flow", 2035, func() { w.flow(t) }},
 	} {
 		got := testing.AllocsPerRun(100, step.do)
 		t.Logf("%s: %.0f allocations", step.name, got)

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 
 	"hydra/internal/oauth"
 )
@@ -62,9 +61,9 @@ func (s *Store) ListClients(ctx context.Context, q oauth.ClientQuery) ([]*oauth.
 }
 
 // scanShared scans rows of clientColumns into clients that others have, too.
-func (s *Store) scanShared() func(*sql.Rows, **oauth.Client) error {
+func (s *Store) scanShared() func(record, **oauth.Client) error {
 	var row clientRow
-	return func(r *sql.Rows, c **oauth.Client) (err error) {
+	return func(r record, c **oauth.Client) (err error) {
 		if err := row.scan(r); err != nil {
 			return err
 		}
@@ -81,7 +80,7 @@ func (s *Store) CountClients(ctx context.Context, f oauth.ClientFilter) (int, er
 
 // number is the answer of a SELECT COUNT.
 func (s *Store) number(ctx context.Context, stmt string, args ...any) (int, error) {
-	n, err := one(ctx, s, func(r *sql.Rows, n *int) error { return r.Scan(n) }, stmt, args...)
+	n, err := one(ctx, s, func(r record, n *int) error { return r.Scan(n) }, stmt, args...)
 	if err != nil {
 		return 0, err
 	}

@@ -25,7 +25,7 @@ type clientColumnsOf struct {
 	created, updated, ends   time.Time
 }
 
-func (c *clientRow) scan(r *sql.Rows, more ...any) error {
+func (c *clientRow) scan(r record, more ...any) error {
 	dest := []any{idInto{&c.uid}, textInto{&c.id}, &c.epoch, &c.version, &c.register,
 		timeInto{&c.created}, timeInto{&c.updated}, timeInto{&c.ends}, &c.data}
 	return r.Scan(append(dest, more...)...)

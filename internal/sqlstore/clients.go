@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +50,7 @@ func (s *Store) Client(ctx context.Context, id string) (*oauth.Client, []oauth.C
 		client oauth.Client
 		secret oauth.ClientSecret
 	}
-	rows, err := all(ctx, s, func(r *sql.Rows, v *row) error {
+	rows, err := all(ctx, s, func(r record, v *row) error {
 		k := &v.secret
 		return scanClient(r, &v.client, idInto{&k.ID}, textInto{&k.Hash}, timeInto{&k.CreatedAt}, timeInto{&k.ExpiresAt}, &k.Sealed)
 	}, selectClient, text(id))
@@ -84,7 +83,7 @@ func (s *Store) ReadClient(ctx context.Context, id string) (*oauth.Client, error
 	return *c, nil
 }
 
-func scanClient(r *sql.Rows, c *oauth.Client, more ...any) error {
+func scanClient(r record, c *oauth.Client, more ...any) error {
 	var row clientRow
 	if err := row.scan(r, more...); err != nil {
 		return err
@@ -212,7 +211,7 @@ func (s *Store) DeleteClient(ctx context.Context, id string, at time.Time) error
 	if hasNUL(id) {
 		return oauth.ErrNotFound
 	}
-	scanID := func(r *sql.Rows, uid *oauth.ID) error { return r.Scan(idInto{uid}) }
+	scanID := func(r record, uid *oauth.ID) error { return r.Scan(idInto{uid}) }
 	var tried oauth.ID // by an earlier attempt, whose commit may have succeeded
 	return s.atomic(ctx, func(t *Store) error {
 		uid, err := one(ctx, t, scanID, selectClientUID, text(id))
@@ -266,7 +265,7 @@ func (s *Store) RaiseEpoch(ctx context.Context, id string) error {
 // clientStateDest reads the columns clientState of a client that may be
 // missing from an outer join.
 func clientStateDest(c *oauth.ClientState) []any {
-	return []any{presentInto{&c.Exists, &c.ID}, numberInto{&c.Epoch}, numberInto{&c.Version}}
+	return []any{presentInto{&c.Exists, &c.ID}, numberInto[int64]{&c.Epoch}, numberInto[int64]{&c.Version}}
 }
 
 // presentInto reads text that is NULL only when its row is missing.
@@ -278,19 +277,4 @@ type presentInto struct {
 func (d presentInto) Scan(v any) error {
 	*d.present = v != nil
 	return textInto{d.s}.Scan(v)
-}
-
-// numberInto reads a number; NULL is 0.
-type numberInto struct{ n *int64 }
-
-func (d numberInto) Scan(v any) error {
-	switch v := v.(type) {
-	case nil:
-		*d.n = 0
-	case int64:
-		*d.n = v
-	default:
-		return fmt.Errorf("a number is stored as %T", v)
-	}
-	return nil
 }

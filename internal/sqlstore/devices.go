@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -55,8 +54,8 @@ func (s *Store) Device(ctx context.Context, userCode oauth.ID, counts ...oauth.G
 		asked[i] = c.ID
 	}
 	full := 0
-	d, err := one(ctx, s, func(rows *sql.Rows, d *oauth.Device) error {
-		return rows.Scan(idInto{&d.ID}, idInto{&d.ClientUID}, idInto{&d.UserCode}, &d.Status, idInto{&d.Holder},
+	d, err := one(ctx, s, func(r record, d *oauth.Device) error {
+		return r.Scan(idInto{&d.ID}, idInto{&d.ClientUID}, idInto{&d.UserCode}, numberInto[oauth.DeviceStatus]{&d.Status}, idInto{&d.Holder},
 			timeInto{&d.CreatedAt}, timeInto{&d.ExpiresAt}, timeInto{&d.PurgeAt}, idInto{&d.OpID}, &d.Data, &full)
 	}, selectDevice, asked[0][:], asked[1][:], asked[2][:], userCode[:])
 	if err == nil && full > 0 {

@@ -67,6 +67,42 @@ func openPostgres(_ context.Context, d *dialect, cfg Config) (engine, error) {
 	return serve(d, stdlib.GetConnector(*conn), p, cfg), nil
 }
 
+// askPostgres is ask without the driver's adapter to database/sql, which makes a
+// function and a variable for each column of each answer.
+func askPostgres(ctx context.Context, c *pgx.Conn, stmt string, args []any, each func(record) error) error {
+	if c.IsClosed() {
+		return driver.ErrBadConn
+	}
+	rows, err := c.Query(ctx, stmt, args...)
+	if pgconn.SafeToRetry(err) {
+		return driver.ErrBadConn // nothing was sent
+	}
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	r := make(record, len(rows.FieldDescriptions()))
+	for rows.Next() {
+		values, err := rows.Values()
+		if err != nil {
+			return err
+		}
+		for i, v := range values {
+			switch n := v.(type) {
+			case int16:
+				v = int64(n)
+			case int32:
+				v = int64(n)
+			}
+			r[i] = v
+		}
+		if err := each(r); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // strayAt reports whether there is an @ where hosts and the database stand:
 // the driver ends the password at the first @, or has none behind a slash, so
 // that the rest of it would be a name, and errors repeat names.

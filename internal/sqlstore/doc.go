@@ -14,4 +14,5 @@
 // statement runs by itself, in one round trip, and transactions run side by
 // side; conflicts, lost connections and lost answers are repeated, and a
 // repetition recognises by the op id in a row what an earlier try has done.
+// Either way the rows of an answer come from the driver itself (see ask).
 package sqlstore

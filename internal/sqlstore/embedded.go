@@ -139,11 +139,11 @@ func (e *embedded) exec(ctx context.Context, begin func(), stmt string, args []a
 	return n, err
 }
 
-func (e *embedded) query(ctx context.Context, begin func(), stmt string, args []any, row func(*sql.Rows) error) error {
+func (e *embedded) query(ctx context.Context, begin func(), stmt string, args []any, each func(record) error) error {
 	if e.loc.path == "" {
 		return e.writer.do(ctx, &unit{single: true, run: func(t *txn) error {
 			begin()
-			return t.query(ctx, stmt, args, row)
+			return t.query(ctx, stmt, args, each)
 		}})
 	}
 	o, err := e.currentFile()
@@ -151,7 +151,7 @@ func (e *embedded) query(ctx context.Context, begin func(), stmt string, args []
 		return err
 	}
 	begin()
-	err = o.readers.query(ctx, stmt, args, row)
+	err = o.readers.query(ctx, stmt, args, each)
 	if err != nil && damaged(err) {
 		e.suspect(o)
 	}

@@ -74,15 +74,47 @@ func (d idInto) Scan(v any) error {
 	return nil
 }
 
-// rotationInto reads a rotation id.
+// rotationInto reads a rotation id; NULL is the zero one.
 type rotationInto struct{ id *[8]byte }
 
 func (d rotationInto) Scan(v any) error {
 	b, ok := v.([]byte)
-	if !ok || len(b) != len(d.id) {
+	switch {
+	case v == nil:
+		*d.id = [8]byte{}
+	case ok && len(b) == len(d.id):
+		*d.id = [8]byte(b)
+	default:
 		return fmt.Errorf("a rotation id is stored as %T of %d bytes", v, len(b))
 	}
-	*d.id = [8]byte(b)
+	return nil
+}
+
+// numberInto reads a number; NULL is 0.
+type numberInto[T integer] struct{ n *T }
+
+func (d numberInto[T]) Scan(v any) error {
+	if v == nil {
+		*d.n = 0
+		return nil
+	}
+	return putNumber(d.n, v)
+}
+
+// flagInto reads a condition, or a number that is not 0; NULL is false.
+type flagInto struct{ b *bool }
+
+func (d flagInto) Scan(v any) error {
+	switch v := v.(type) {
+	case nil:
+		*d.b = false
+	case bool:
+		*d.b = v
+	case int64:
+		*d.b = v != 0
+	default:
+		return fmt.Errorf("a condition is stored as %T", v)
+	}
 	return nil
 }
 

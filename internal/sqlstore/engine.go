@@ -15,7 +15,7 @@ type engine interface {
 	// A failure that leaves open whether it was done is a *commitError.
 	exec(ctx context.Context, begin func(), stmt string, args []any) (int64, error)
 	// query runs a SELECT and hands its rows over. begin is as in exec.
-	query(ctx context.Context, begin func(), stmt string, args []any, row func(*sql.Rows) error) error
+	query(ctx context.Context, begin func(), stmt string, args []any, each func(record) error) error
 	// transact runs f in one transaction; an error from f rolls back. f is the
 	// store's own and may run in another goroutine. lost tells that an earlier
 	// try of the same work may have been committed.

@@ -2,9 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"slices"
 	"time"
 
 	"hydra/internal/oauth"
@@ -25,14 +23,14 @@ const (
 		LEFT JOIN sessions s ON s.id = g.session_id
 		WHERE g.id = ?`
 	selectGrantOp = `SELECT op_id FROM grants WHERE id = ?`
-	// selectLoginState finds three things at once; the first column tells which.
+	// selectLoginState finds three things at once; the last column tells which.
 	// PostgreSQL wants that of the first two parts one tells a column's type.
 	selectLoginState = `
-		SELECT 3 AS part, ` + noGrant + `, ` + sessionColumns + ` FROM sessions s WHERE s.id = ?
+		SELECT ` + noGrant + `, ` + sessionColumns + `, 3 AS part FROM sessions s WHERE s.id = ?
 		UNION ALL
-		SELECT 1 AS part, ` + grantColumns + `, ` + noSession + ` FROM grants g WHERE g.id = ?
+		SELECT ` + grantColumns + `, ` + noSession + `, 1 AS part FROM grants g WHERE g.id = ?
 		UNION ALL
-		SELECT 2 AS part, x.*, ` + noSession + ` FROM (SELECT ` + grantColumns + ` FROM grants g
+		SELECT x.*, ` + noSession + `, 2 AS part FROM (SELECT ` + grantColumns + ` FROM grants g
 			WHERE g.remember_key = ? AND g.revoked_at IS NULL AND g.consent_until > ?
 			ORDER BY g.handled_at DESC LIMIT 8) x`
 	// listed are the consents that a list shows.
@@ -50,16 +48,21 @@ const (
 	countGrantsOf = `SELECT COUNT(*) FROM grants g JOIN clients c ON c.uid = g.client_uid WHERE ` + listed
 )
 
-// grantDest reads the columns grantColumns.
+// grantDest reads the columns grantColumns; they are zero where there is no row.
 func grantDest(g *oauth.Grant) []any {
-	return []any{idInto{&g.ID}, idInto{&g.ClientUID}, &g.Kind, idInto{&g.SubjectKey}, idInto{&g.SessionID}, idInto{&g.Parent},
-		idInto{&g.RememberKey}, &g.Skip,
+	return append(make([]any, 0, mostColumns),
+		idInto{&g.ID}, idInto{&g.ClientUID}, numberInto[oauth.GrantKind]{&g.Kind}, idInto{&g.SubjectKey}, idInto{&g.SessionID}, idInto{&g.Parent},
+		idInto{&g.RememberKey}, flagInto{&g.Skip},
 		timeInto{&g.RequestedAt}, timeInto{&g.HandledAt}, timeInto{&g.ConsentUntil}, timeInto{&g.FlowExpiresAt},
 		timeInto{&g.CodeExpiresAt}, timeInto{&g.CodeUsedAt}, timeInto{&g.FrontAt},
-		&g.Generation, rotationInto{&g.RotationID}, timeInto{&g.RefreshedAt}, &g.GraceUses, &g.AccessFloor, timeInto{&g.RefreshExpiresAt},
-		timeInto{&g.EndedAt}, &g.EndReason, timeInto{&g.RevokedAt}, timeInto{&g.ExpiresAt}, timeInto{&g.PurgeAt}, idInto{&g.OpID},
-		&g.Data, &g.HookData}
+		numberInto[int64]{&g.Generation}, rotationInto{&g.RotationID}, timeInto{&g.RefreshedAt}, numberInto[int64]{&g.GraceUses},
+		numberInto[int64]{&g.AccessFloor}, timeInto{&g.RefreshExpiresAt},
+		timeInto{&g.EndedAt}, numberInto[oauth.EndReason]{&g.EndReason}, timeInto{&g.RevokedAt}, timeInto{&g.ExpiresAt}, timeInto{&g.PurgeAt}, idInto{&g.OpID},
+		&g.Data, &g.HookData)
 }
+
+// mostColumns is room for a Grant and what is read beside it.
+const mostColumns = 40
 
 // grantArgs writes the columns grantColumns.
 func grantArgs(g *oauth.Grant) []any {
@@ -72,7 +75,7 @@ func grantArgs(g *oauth.Grant) []any {
 		g.Data, g.HookData}
 }
 
-func scanGrantRow(r *sql.Rows, g *oauth.GrantRow) error {
+func scanGrantRow(r record, g *oauth.GrantRow) error {
 	var sessionEnded time.Time
 	dest := append(grantDest(&g.Grant), clientStateDest(&g.Client)...)
 	if err := r.Scan(append(dest, timeInto{&sessionEnded})...); err != nil {
@@ -94,35 +97,21 @@ func (s *Store) Grant(ctx context.Context, id oauth.ID) (*oauth.GrantRow, error)
 func (s *Store) LoginState(ctx context.Context, flow, remember, session oauth.ID, now time.Time) (oauth.LoginState, error) {
 	var state oauth.LoginState
 	begin := func() { state = oauth.LoginState{} }
-	err := s.query(ctx, selectLoginState, []any{key(session), key(flow), key(remember), due(now)}, begin, func(r *sql.Rows) error {
+	err := s.query(ctx, selectLoginState, []any{key(session), key(flow), key(remember), due(now)}, begin, func(r record) error {
 		var (
-			part, ignored any
-			g             oauth.Grant
-			v             oauth.Session
+			part int
+			g    oauth.Grant
+			v    oauth.Session
 		)
-		// Which columns are NULL is known only when the first was read, so the
-		// first look reads nothing else.
-		skipAll := slices.Repeat([]any{&ignored}, len(grantDest(&g))+len(sessionDest(&v)))
-		if err := r.Scan(append([]any{&part}, skipAll...)...); err != nil {
+		if err := r.Scan(append(append(grantDest(&g), sessionDest(&v)...), &part)...); err != nil {
 			return err
 		}
-		n := len(grantDest(&g))
 		switch part {
-		case int64(1), int64(2):
-			dest := append([]any{&ignored}, grantDest(&g)...)
-			if err := r.Scan(append(dest, skipAll[n:]...)...); err != nil {
-				return err
-			}
-			if part == int64(1) {
-				state.Flow = &g
-			} else {
-				state.Remembered = append(state.Remembered, g)
-			}
-		case int64(3):
-			dest := append([]any{&ignored}, skipAll[:n]...)
-			if err := r.Scan(append(dest, sessionDest(&v)...)...); err != nil {
-				return err
-			}
+		case 1:
+			state.Flow = &g
+		case 2:
+			state.Remembered = append(state.Remembered, g)
+		case 3:
 			state.Session = &v
 		default:
 			return errors.New("a login state has an unknown part")

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"hydra/internal/oauth"
@@ -30,7 +29,7 @@ func (s *Store) AddImportedToken(ctx context.Context, t *oauth.ImportedToken) er
 
 // ImportedToken returns a token of another server, expired or not. ErrNotFound.
 func (s *Store) ImportedToken(ctx context.Context, id oauth.ID) (*oauth.ImportedToken, error) {
-	return one(ctx, s, func(r *sql.Rows, t *oauth.ImportedToken) error {
+	return one(ctx, s, func(r record, t *oauth.ImportedToken) error {
 		return r.Scan(idInto{&t.ID}, idInto{&t.Chain}, &t.Generation, timeInto{&t.ExpiresAt})
 	}, selectImported, id[:])
 }
@@ -48,7 +47,7 @@ func (s *Store) AddImportedSecret(ctx context.Context, secret *oauth.ImportedSec
 
 // ImportedSecrets returns all system secrets of other servers.
 func (s *Store) ImportedSecrets(ctx context.Context) ([]oauth.ImportedSecret, error) {
-	return all(ctx, s, func(r *sql.Rows, v *oauth.ImportedSecret) error {
+	return all(ctx, s, func(r record, v *oauth.ImportedSecret) error {
 		return r.Scan(idInto{&v.ID}, timeInto{&v.CreatedAt}, &v.Data)
 	}, selectImportedSecret)
 }

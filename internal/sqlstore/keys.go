@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"time"
 
 	"hydra/internal/oauth"
@@ -24,7 +23,7 @@ const (
 	deleteKey    = `DELETE FROM json_web_keys WHERE set_key = ? AND kid_key = ?`
 )
 
-func scanKey(r *sql.Rows, k *oauth.KeyRow) error {
+func scanKey(r record, k *oauth.KeyRow) error {
 	return r.Scan(textInto{&k.Set}, textInto{&k.KID}, textInto{&k.Alg}, textInto{&k.Use}, idInto{&k.Slot}, timeInto{&k.CreatedAt},
 		timeInto{&k.ActiveFrom}, timeInto{&k.RetiredAt}, timeInto{&k.VerifyUntil}, &k.Data)
 }

@@ -73,7 +73,7 @@ func (s *Store) Pending(ctx context.Context) ([]string, error) {
 // applied returns the versions of the migrations that the database has, none
 // when it has no tables.
 func (s *Store) applied(ctx context.Context) (map[int64]bool, error) {
-	number := func(r *sql.Rows, n *int64) error { return r.Scan(n) }
+	number := func(r record, n *int64) error { return r.Scan(n) }
 	tables, err := one(ctx, s, number, s.dialect.hasSchema)
 	if err != nil || *tables == 0 {
 		return nil, err

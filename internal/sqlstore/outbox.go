@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -53,7 +52,7 @@ func (s *Store) hears(ctx context.Context, c *oauth.Client) error {
 // SessionClients returns the clients that a session signed in to and that want
 // to hear of its end, in the order of their ids.
 func (s *Store) SessionClients(ctx context.Context, session oauth.ID, now time.Time) ([]oauth.SessionClient, error) {
-	list, err := all(ctx, s, func(r *sql.Rows, v *oauth.SessionClient) error {
+	list, err := all(ctx, s, func(r record, v *oauth.SessionClient) error {
 		v.Client = new(oauth.Client)
 		return scanClient(r, v.Client, idInto{&v.Grant}, &v.Data)
 	}, selectSessionClients, key(session), due(now), key(session))
@@ -69,7 +68,7 @@ func (s *Store) SessionClients(ctx context.Context, session oauth.ID, now time.T
 	return once, nil
 }
 
-func scanCall(r *sql.Rows, c *oauth.LogoutCall) error {
+func scanCall(r record, c *oauth.LogoutCall) error {
 	return r.Scan(idInto{&c.ID}, idInto{&c.ClientUID}, idInto{&c.SessionID}, &c.Attempts, timeInto{&c.CreatedAt}, timeInto{&c.DueAt},
 		timeInto{&c.GiveUpAt}, timeInto{&c.FailedAt}, timeInto{&c.ExpiresAt}, timeInto{&c.PurgeAt}, idInto{&c.OpID}, textInto{&c.Note}, &c.Data)
 }
@@ -141,7 +140,7 @@ func (s *Store) LogoutCalls(ctx context.Context, q oauth.LogoutCallQuery) ([]oau
 // CountLogoutCalls returns how many calls wait and how many have failed.
 func (s *Store) CountLogoutCalls(ctx context.Context) (pending, failed int, err error) {
 	type counts struct{ pending, failed int }
-	n, err := one(ctx, s, func(r *sql.Rows, n *counts) error { return r.Scan(&n.pending, &n.failed) }, countCalls, int64(never), int64(never))
+	n, err := one(ctx, s, func(r record, n *counts) error { return r.Scan(&n.pending, &n.failed) }, countCalls, int64(never), int64(never))
 	if err != nil {
 		return 0, 0, err
 	}

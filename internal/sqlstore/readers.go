@@ -4,77 +4,89 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"runtime"
-	"sync"
 )
 
-// connector opens connections of one kind.
+// connector opens connections that remember the queries they prepared.
 type connector struct {
 	driver driver.Driver
 	dsn    string
 }
 
-func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
-func (c connector) Driver() driver.Driver                        { return c.driver }
+func (c connector) Connect(context.Context) (driver.Conn, error) {
+	conn, err := c.driver.Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	return &preparing{conn.(sqliteConn), map[string]driver.StmtQueryContext{}}, nil
+}
 
-// readers is a pool of read-only connections with prepared statements.
+func (c connector) Driver() driver.Driver { return c.driver }
+
+// sqliteConn is what database/sql looks for in a connection.
+type sqliteConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+}
+
+// preparing is a connection that prepares each query once: there are only so
+// many.
+type preparing struct {
+	sqliteConn
+	prepared map[string]driver.StmtQueryContext
+}
+
+func (c *preparing) QueryContext(ctx context.Context, stmt string, args []driver.NamedValue) (driver.Rows, error) {
+	p, ok := c.prepared[stmt]
+	if !ok {
+		s, err := c.PrepareContext(ctx, stmt)
+		if err != nil {
+			return nil, err
+		}
+		p = s.(driver.StmtQueryContext)
+		c.prepared[stmt] = p
+	}
+	return p.QueryContext(ctx, args)
+}
+
+// Close finalizes the statements first, without which the driver does not
+// close the database.
+func (c *preparing) Close() error {
+	var errs []error
+	for _, p := range c.prepared {
+		errs = append(errs, p.(driver.Stmt).Close())
+	}
+	return errors.Join(append(errs, c.sqliteConn.Close())...)
+}
+
+// readers is a pool of read-only connections.
 type readers struct {
 	db     *sql.DB
 	rebind func(string) string
-
-	mu    sync.RWMutex
-	stmts map[string]*sql.Stmt
 }
 
 func newReaders(db *sql.DB, rebind func(string) string) *readers {
 	n := max(4, 2*runtime.GOMAXPROCS(0))
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
-	return &readers{db: db, rebind: rebind, stmts: map[string]*sql.Stmt{}}
+	return &readers{db: db, rebind: rebind}
 }
 
-func (r *readers) query(ctx context.Context, stmt string, args []any, row func(*sql.Rows) error) error {
-	r.mu.RLock()
-	p, ok := r.stmts[stmt]
-	r.mu.RUnlock()
-	if !ok {
-		// Not under the lock: a busy database would keep every reader waiting.
-		fresh, err := r.db.PrepareContext(ctx, r.rebind(stmt))
-		if err != nil {
-			return err
-		}
-		r.mu.Lock()
-		if p, ok = r.stmts[stmt]; ok {
-			defer fresh.Close()
-		} else {
-			p, r.stmts[stmt] = fresh, fresh
-		}
-		r.mu.Unlock()
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	// To notice that the caller has gone the driver and database/sql start a
-	// goroutine each, which costs more than to finish a read: all are bounded.
-	rows, err := p.QueryContext(context.WithoutCancel(ctx), args...)
-	return each(rows, err, row)
-}
-
-// each hands every row to the function and closes the rows.
-func each(rows *sql.Rows, err error, row func(*sql.Rows) error) error {
+func (r *readers) query(ctx context.Context, stmt string, args []any, each func(record) error) error {
+	conn, err := r.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows); err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return rows.Close()
+	defer conn.Close()
+	// To notice that the caller has gone the driver starts a goroutine, which
+	// costs more than to finish a read: all are bounded.
+	return ask(context.WithoutCancel(ctx), conn, r.rebind(stmt), args, each)
 }
 
 func (r *readers) close() error { return r.db.Close() }

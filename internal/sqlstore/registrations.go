@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -49,7 +48,7 @@ func (s *Store) CountRegistrations(ctx context.Context) (int, error) {
 
 // DueRegistrations returns those whose time is over.
 func (s *Store) DueRegistrations(ctx context.Context, now time.Time, limit int) ([]oauth.Registration, error) {
-	return all(ctx, s, func(r *sql.Rows, v *oauth.Registration) error {
+	return all(ctx, s, func(r record, v *oauth.Registration) error {
 		return r.Scan(idInto{&v.ClientUID}, textInto{&v.ClientID}, timeInto{&v.UnusedUntil})
 	}, dueRegistrations, due(now), max(limit, 0))
 }
@@ -64,7 +63,7 @@ func (s *Store) DeleteRegistration(ctx context.Context, uid oauth.ID) error {
 	return s.change(ctx, deleteRegistration, uid[:])
 }
 
-func scanInitial(r *sql.Rows, t *oauth.InitialAccessToken) error {
+func scanInitial(r record, t *oauth.InitialAccessToken) error {
 	return r.Scan(idInto{&t.ID}, timeInto{&t.CreatedAt}, timeInto{&t.ExpiresAt}, &t.UsesLeft, textInto{&t.Note})
 }
 

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -27,7 +26,7 @@ func (s *Store) AddReplay(ctx context.Context, id oauth.ID, expiresAt time.Time)
 // unlessOwn decides after a commit with an unknown outcome: when the row holds
 // one's own op id, one had won, else the loss stands.
 func (s *Store) unlessOwn(ctx context.Context, loss error, selectOp string, id, op oauth.ID) error {
-	have, err := one(ctx, s, func(r *sql.Rows, have *oauth.ID) error { return r.Scan(idInto{have}) }, selectOp, id[:])
+	have, err := one(ctx, s, func(r record, have *oauth.ID) error { return r.Scan(idInto{have}) }, selectOp, id[:])
 	switch {
 	case errors.Is(err, oauth.ErrNotFound):
 		return loss

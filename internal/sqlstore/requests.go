@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"hydra/internal/oauth"
@@ -29,8 +28,8 @@ func (s *Store) AddRequest(ctx context.Context, r *oauth.StoredRequest) error {
 
 // Request returns a stored request, expired or not. ErrNotFound.
 func (s *Store) Request(ctx context.Context, id oauth.ID) (*oauth.StoredRequest, error) {
-	return one(ctx, s, func(rows *sql.Rows, r *oauth.StoredRequest) error {
-		return rows.Scan(idInto{&r.ID}, &r.Kind, idInto{&r.ClientUID}, timeInto{&r.CreatedAt}, timeInto{&r.ExpiresAt},
+	return one(ctx, s, func(row record, r *oauth.StoredRequest) error {
+		return row.Scan(idInto{&r.ID}, &r.Kind, idInto{&r.ClientUID}, timeInto{&r.CreatedAt}, timeInto{&r.ExpiresAt},
 			timeInto{&r.PurgeAt}, &r.Data)
 	}, selectRequest, id[:])
 }

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -42,8 +41,8 @@ func (s *Store) MachineToken(ctx context.Context, token, clientUID oauth.ID) (oa
 		client oauth.ClientState
 		listed bool
 	}
-	a, err := one(ctx, s, func(r *sql.Rows, a *answer) error {
-		return r.Scan(append([]any{&a.listed}, clientStateDest(&a.client)...)...)
+	a, err := one(ctx, s, func(r record, a *answer) error {
+		return r.Scan(append([]any{flagInto{&a.listed}}, clientStateDest(&a.client)...)...)
 	}, selectMachineToken, token[:], clientUID[:])
 	if err != nil {
 		return oauth.ClientState{}, false, err

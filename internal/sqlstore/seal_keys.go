@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 
 	"hydra/internal/oauth"
@@ -21,8 +20,8 @@ const (
 	deleteSealKey = `DELETE FROM seal_keys WHERE kid = ?`
 )
 
-func scanSealKey(r *sql.Rows, k *oauth.SealKey) error {
-	return r.Scan(&k.KID, &k.Kind, idInto{&k.Slot}, timeInto{&k.AnnouncedAt}, timeInto{&k.ActiveFrom}, timeInto{&k.RetiredAt},
+func scanSealKey(r record, k *oauth.SealKey) error {
+	return r.Scan(numberInto[uint32]{&k.KID}, &k.Kind, idInto{&k.Slot}, timeInto{&k.AnnouncedAt}, timeInto{&k.ActiveFrom}, timeInto{&k.RetiredAt},
 		timeInto{&k.DeleteAfter}, &k.Data)
 }
 

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"hydra/internal/oauth"
@@ -74,7 +73,7 @@ func (s *Store) SealedRows(ctx context.Context, table oauth.SealedTable, after [
 		first, second := split(after, half)
 		args = []any{first, first, second, limit}
 	}
-	return all(ctx, s, func(r *sql.Rows, row *oauth.SealedRow) error {
+	return all(ctx, s, func(r record, row *oauth.SealedRow) error {
 		row.Columns = make([]oauth.SealedColumn, len(t.columns))
 		var first, second []byte
 		into := []any{&first}

@@ -65,11 +65,10 @@ func (l *link) exec(ctx context.Context, stmt string, args []any) (int64, error)
 	return r.RowsAffected()
 }
 
-func (l *link) query(ctx context.Context, stmt string, args []any, row func(*sql.Rows) error) error {
+func (l *link) query(ctx context.Context, stmt string, args []any, each func(record) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	rows, err := l.conn.QueryContext(ctx, l.engine.dialect.rebind(stmt), args...)
-	return l.judge(ctx, each(rows, err, row))
+	return l.judge(ctx, ask(ctx, l.conn, l.engine.dialect.rebind(stmt), args, each))
 }
 
 // silence is a statement that was not answered in time.
@@ -129,14 +128,14 @@ func (e *served) exec(ctx context.Context, begin func(), stmt string, args []any
 	return n, err
 }
 
-func (e *served) query(ctx context.Context, begin func(), stmt string, args []any, row func(*sql.Rows) error) error {
+func (e *served) query(ctx context.Context, begin func(), stmt string, args []any, each func(record) error) error {
 	l, err := e.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer l.release()
 	begin()
-	return l.query(ctx, stmt, args, row)
+	return l.query(ctx, stmt, args, each)
 }
 
 func (e *served) transact(ctx context.Context, lost bool, f func(*txn) error) error {

@@ -41,13 +41,8 @@ func (s *session) exec(ctx context.Context, stmt string, args []any) (int64, err
 	return r.RowsAffected()
 }
 
-func (s *session) query(ctx context.Context, stmt string, args []any, row func(*sql.Rows) error) error {
-	p, err := s.prepare(ctx, stmt)
-	if err != nil {
-		return err
-	}
-	rows, err := p.QueryContext(ctx, args...)
-	return each(rows, err, row)
+func (s *session) query(ctx context.Context, stmt string, args []any, each func(record) error) error {
+	return ask(ctx, s.conn, s.engine.dialect.rebind(stmt), args, each)
 }
 
 // close gives the connection back, or closes it for good when it is broken.

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -15,7 +14,6 @@ const (
 
 	// spent finds the flow's Grant when it was paid out or is dead.
 	spent = `EXISTS (SELECT 1 FROM grants g WHERE g.id = ? AND (g.code_used_at IS NOT NULL OR g.front_at IS NOT NULL
-		OR (g.kind = 2 AND g.code_expires_at IS NOT NULL)
 		OR (g.kind = 2 AND g.code_expires_at IS NOT NULL) OR g.ended_at IS NOT NULL OR g.revoked_at IS NOT NULL))`
 	insertSession = `
 		INSERT INTO sessions (id, subject_key, authenticated_at, created_at, expires_at, ended_at, purge_at, b, data)
@@ -32,7 +30,7 @@ const (
 	endSessions = `UPDATE sessions SET ended_at = ? WHERE subject_key = ? AND ended_at IS NULL`
 )
 
-func scanSession(r *sql.Rows, s *oauth.Session) error { return r.Scan(sessionDest(s)...) }
+func scanSession(r record, s *oauth.Session) error { return r.Scan(sessionDest(s)...) }
 
 func sessionDest(s *oauth.Session) []any {
 	return []any{idInto{&s.ID}, idInto{&s.SubjectKey}, timeInto{&s.AuthenticatedAt}, timeInto{&s.CreatedAt},

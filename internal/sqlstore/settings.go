@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 
 	"hydra/internal/oauth"
@@ -19,7 +18,7 @@ func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
 	if hasNUL(name) {
 		return nil, oauth.ErrNotFound
 	}
-	v, err := one(ctx, s, func(r *sql.Rows, v *[]byte) error { return r.Scan(v) }, selectSetting, text(name))
+	v, err := one(ctx, s, func(r record, v *[]byte) error { return r.Scan(v) }, selectSetting, text(name))
 	if err != nil {
 		return nil, err
 	}

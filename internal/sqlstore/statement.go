@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"hydra/internal/oauth"
@@ -87,11 +86,11 @@ func (s *Store) explain(err error) error {
 
 // query runs a SELECT: in the transaction if there is one, else by itself.
 // It may start over, so begin is called before the first row of each try.
-func (s *Store) query(ctx context.Context, stmt string, args []any, begin func(), row func(*sql.Rows) error) error {
+func (s *Store) query(ctx context.Context, stmt string, args []any, begin func(), each func(record) error) error {
 	if s.tx != nil {
 		s.observe(ctx, kindRead, stmt)
 		begin()
-		return s.explain(s.tx.query(ctx, stmt, args, row))
+		return s.explain(s.tx.query(ctx, stmt, args, each))
 	}
 	return s.explain(s.retry(ctx, func(bool) error {
 		if err := ctx.Err(); err != nil {
@@ -100,20 +99,16 @@ func (s *Store) query(ctx context.Context, stmt string, args []any, begin func()
 		return s.engine.query(ctx, func() {
 			s.observe(ctx, kindRead, stmt)
 			begin()
-		}, stmt, args, row)
+		}, stmt, args, each)
 	}))
 }
 
 // all returns every row of a SELECT.
-func all[T any](ctx context.Context, s *Store, scan func(*sql.Rows, *T) error, stmt string, args ...any) ([]T, error) {
+func all[T any](ctx context.Context, s *Store, scan func(record, *T) error, stmt string, args ...any) ([]T, error) {
 	var list []T
-	err := s.query(ctx, stmt, args, func() { list = nil }, func(r *sql.Rows) error {
-		var v T
-		if err := scan(r, &v); err != nil {
-			return err
-		}
-		list = append(list, v)
-		return nil
+	err := s.query(ctx, stmt, args, func() { list = nil }, func(r record) error {
+		list = append(list, *new(T))
+		return scan(r, &list[len(list)-1])
 	})
 	if err != nil {
 		return nil, err
@@ -122,7 +117,7 @@ func all[T any](ctx context.Context, s *Store, scan func(*sql.Rows, *T) error, s
 }
 
 // one returns the row of a SELECT that has at most one, else ErrNotFound.
-func one[T any](ctx context.Context, s *Store, scan func(*sql.Rows, *T) error, stmt string, args ...any) (*T, error) {
+func one[T any](ctx context.Context, s *Store, scan func(record, *T) error, stmt string, args ...any) (*T, error) {
 	list, err := all(ctx, s, scan, stmt, args...)
 	switch {
 	case err != nil:

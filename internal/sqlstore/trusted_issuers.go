@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,7 +40,7 @@ type trustData struct {
 	JWK             json.RawMessage `json:"jwk"`
 }
 
-func scanTrusted(r *sql.Rows, t *oauth.TrustedIssuer) error {
+func scanTrusted(r record, t *oauth.TrustedIssuer) error {
 	var data []byte
 	if err := r.Scan(idInto{&t.ID}, timeInto{&t.CreatedAt}, timeInto{&t.ExpiresAt}, &data); err != nil {
 		return err

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"sync/atomic"
 
@@ -12,7 +11,7 @@ import (
 // connection runs statements one after the other on one connection.
 type connection interface {
 	exec(ctx context.Context, stmt string, args []any) (int64, error)
-	query(ctx context.Context, stmt string, args []any, row func(*sql.Rows) error) error
+	query(ctx context.Context, stmt string, args []any, each func(record) error) error
 }
 
 // control begins, ends and divides transactions.
@@ -85,11 +84,11 @@ func (t *txn) change(ctx context.Context, guard bool, stmt string, args []any) (
 	return n, err
 }
 
-func (t *txn) query(ctx context.Context, stmt string, args []any, row func(*sql.Rows) error) error {
+func (t *txn) query(ctx context.Context, stmt string, args []any, each func(record) error) error {
 	if err := t.usable(); err != nil {
 		return err
 	}
-	return t.check(t.conn.query(context.WithoutCancel(ctx), stmt, args, row))
+	return t.check(t.conn.query(context.WithoutCancel(ctx), stmt, args, each))
 }
 
 // within runs f in a savepoint, which an error from f takes back. It returns

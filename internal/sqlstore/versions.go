@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 
 	"hydra/internal/oauth"
 )
@@ -27,7 +26,7 @@ func (s *Store) versions(ctx context.Context) (oauth.VersionSet, error) {
 		name  string
 		value int64
 	}
-	list, err := all(ctx, s, func(r *sql.Rows, c *counter) error { return r.Scan(&c.name, &c.value) }, selectVersions)
+	list, err := all(ctx, s, func(r record, c *counter) error { return r.Scan(textInto{&c.name}, &c.value) }, selectVersions)
 	var set oauth.VersionSet
 	for _, c := range list {
 		switch c.name {
