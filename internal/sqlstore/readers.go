@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// connector opens connections that remember the queries they prepared.
+// connector opens connections that remember the statements they prepared.
 type connector struct {
 	driver driver.Driver
 	dsn    string
@@ -19,7 +19,7 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &preparing{conn.(sqliteConn), map[string]driver.StmtQueryContext{}}, nil
+	return &preparing{conn.(sqliteConn), map[string]preparedStmt{}}, nil
 }
 
 func (c connector) Driver() driver.Driver { return c.driver }
@@ -29,38 +29,58 @@ type sqliteConn interface {
 	driver.Conn
 	driver.ConnBeginTx
 	driver.ConnPrepareContext
-	driver.ExecerContext
 	driver.Pinger
 	driver.SessionResetter
 	driver.Validator
 }
 
-// preparing is a connection that prepares each query once: there are only so
-// many.
+type preparedStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+// preparing is a connection that prepares each statement once: there are only
+// so many.
 type preparing struct {
 	sqliteConn
-	prepared map[string]driver.StmtQueryContext
+	prepared map[string]preparedStmt
+}
+
+func (c *preparing) prepare(ctx context.Context, stmt string) (preparedStmt, error) {
+	if p, ok := c.prepared[stmt]; ok {
+		return p, nil
+	}
+	s, err := c.PrepareContext(ctx, stmt)
+	if err != nil {
+		return nil, err
+	}
+	c.prepared[stmt] = s.(preparedStmt)
+	return c.prepared[stmt], nil
+}
+
+func (c *preparing) ExecContext(ctx context.Context, stmt string, args []driver.NamedValue) (driver.Result, error) {
+	p, err := c.prepare(ctx, stmt)
+	if err != nil {
+		return nil, err
+	}
+	return p.ExecContext(ctx, args)
 }
 
 func (c *preparing) QueryContext(ctx context.Context, stmt string, args []driver.NamedValue) (driver.Rows, error) {
-	p, ok := c.prepared[stmt]
-	if !ok {
-		s, err := c.PrepareContext(ctx, stmt)
-		if err != nil {
-			return nil, err
-		}
-		p = s.(driver.StmtQueryContext)
-		c.prepared[stmt] = p
+	p, err := c.prepare(ctx, stmt)
+	if err != nil {
+		return nil, err
 	}
 	return p.QueryContext(ctx, args)
 }
 
-// Close finalizes the statements first, without which the driver does not
-// close the database.
+// Close finalizes the statements first: the driver does not survive it when a
+// connection is closed under them.
 func (c *preparing) Close() error {
 	var errs []error
 	for _, p := range c.prepared {
-		errs = append(errs, p.(driver.Stmt).Close())
+		errs = append(errs, p.Close())
 	}
 	return errors.Join(append(errs, c.sqliteConn.Close())...)
 }

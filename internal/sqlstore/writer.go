@@ -243,7 +243,7 @@ func (w *writer) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.session = newSession(conn, w.engine, opened)
+	w.session = &session{conn: conn, engine: w.engine, opened: opened}
 	return w.session, nil
 }
 

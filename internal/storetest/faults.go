@@ -123,23 +123,13 @@ func (c *faultyConnector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, err
 		}
 	}
-	return &faultyConn{Conn: inner, faults: c.faults, open: map[*faultyStmt]bool{}}, nil
+	return &faultyConn{Conn: inner, faults: c.faults}, nil
 }
 
 type faultyConn struct {
 	driver.Conn
 	faults *Faults
 	dead   bool // database/sql uses a connection from one goroutine at a time
-	open   map[*faultyStmt]bool
-}
-
-// Close finalizes the statements first: when database/sql hears ErrBadConn it
-// closes the connection under them, which SQLite's driver does not survive.
-func (c *faultyConn) Close() error {
-	for s := range c.open {
-		s.Close()
-	}
-	return c.Conn.Close()
 }
 
 // run does the statement, or what the fault says instead.
@@ -194,19 +184,6 @@ func (c *faultyConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx
 	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
 }
 
-func (c *faultyConn) PrepareContext(ctx context.Context, statement string) (driver.Stmt, error) {
-	if c.dead {
-		return nil, driver.ErrBadConn
-	}
-	inner, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, statement)
-	if err != nil {
-		return nil, err
-	}
-	s := &faultyStmt{inner, c, statement}
-	c.open[s] = true
-	return s, nil
-}
-
 func (c *faultyConn) ExecContext(ctx context.Context, statement string, args []driver.NamedValue) (r driver.Result, err error) {
 	err = c.run(statement, args, func() (err error) {
 		r, err = c.Conn.(driver.ExecerContext).ExecContext(ctx, statement, args)
@@ -218,36 +195,6 @@ func (c *faultyConn) ExecContext(ctx context.Context, statement string, args []d
 func (c *faultyConn) QueryContext(ctx context.Context, statement string, args []driver.NamedValue) (r driver.Rows, err error) {
 	err = c.run(statement, args, func() (err error) {
 		r, err = c.Conn.(driver.QueryerContext).QueryContext(ctx, statement, args)
-		return err
-	})
-	return r, err
-}
-
-type faultyStmt struct {
-	driver.Stmt
-	conn      *faultyConn
-	statement string
-}
-
-func (s *faultyStmt) Close() error {
-	if !s.conn.open[s] {
-		return nil
-	}
-	delete(s.conn.open, s)
-	return s.Stmt.Close()
-}
-
-func (s *faultyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (r driver.Result, err error) {
-	err = s.conn.run(s.statement, args, func() (err error) {
-		r, err = s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
-		return err
-	})
-	return r, err
-}
-
-func (s *faultyStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (r driver.Rows, err error) {
-	err = s.conn.run(s.statement, args, func() (err error) {
-		r, err = s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 		return err
 	})
 	return r, err
