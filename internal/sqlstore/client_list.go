@@ -80,9 +80,9 @@ func (s *Store) CountClients(ctx context.Context, f oauth.ClientFilter) (int, er
 
 // number is the answer of a SELECT COUNT.
 func (s *Store) number(ctx context.Context, stmt string, args ...any) (int, error) {
-	n, err := one(ctx, s, func(r record, n *int) error { return r.Scan(n) }, stmt, args...)
+	counts, err := all(ctx, s, func(r record, n *int) error { return r.Scan(n) }, stmt, args...)
 	if err != nil {
 		return 0, err
 	}
-	return *n, nil
+	return counts[0], nil
 }

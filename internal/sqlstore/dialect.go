@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"strings"
@@ -26,6 +27,11 @@ type dialect struct {
 	// spoils says that a statement that fails ends the whole transaction, as
 	// in PostgreSQL; a savepoint is needed where the transaction is to go on.
 	spoils bool
+
+	// together sends several SELECTs at once and hands over the rows of each;
+	// nil where the protocol has no way to. With an error no row that was handed
+	// over counts; the error of a passenger is that of reading its own rows.
+	together func(ctx context.Context, conn *sql.Conn, load []*passenger) error
 
 	duplicate func(error) bool // a primary or unique key is taken
 	mild      func(error) bool // the statement failed alone, the transaction stands

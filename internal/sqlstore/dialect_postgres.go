@@ -29,6 +29,7 @@ var postgresDialect = dialect{
 	hasSchema: `SELECT CASE WHEN to_regclass('goose_db_version') IS NULL THEN 0 ELSE 1 END`,
 	begin:     "BEGIN",
 	spoils:    true,
+	together:  togetherPostgres,
 	duplicate: func(err error) bool { return sqlState(err) == "23505" },
 	mild:      func(err error) bool { return strings.HasPrefix(sqlState(err), "23") },
 	conflict: func(err error) bool {
@@ -80,6 +81,35 @@ func askPostgres(ctx context.Context, c *pgx.Conn, stmt string, args []any, each
 	if err != nil {
 		return err
 	}
+	return handPostgres(rows, each)
+}
+
+// togetherPostgres uses the protocol's pipeline: all statements, one Sync. They
+// are one transaction, which the first that fails ends.
+func togetherPostgres(ctx context.Context, conn *sql.Conn, load []*passenger) error {
+	return conn.Raw(func(adapter any) error {
+		c := adapter.(*stdlib.Conn).Conn()
+		if c.IsClosed() {
+			return driver.ErrBadConn
+		}
+		batch := &pgx.Batch{}
+		for _, p := range load {
+			p.begin()
+			batch.Queue(numbered(p.stmt), p.args...)
+		}
+		answers := c.SendBatch(ctx, batch)
+		for _, p := range load {
+			rows, err := answers.Query()
+			if err != nil {
+				break // Close returns it
+			}
+			p.err = handPostgres(rows, p.each)
+		}
+		return answers.Close()
+	})
+}
+
+func handPostgres(rows pgx.Rows, each func(record) error) error {
 	defer rows.Close()
 	r := make(record, len(rows.FieldDescriptions()))
 	for rows.Next() {

@@ -139,19 +139,19 @@ func (e *embedded) exec(ctx context.Context, begin func(), stmt string, args []a
 	return n, err
 }
 
-func (e *embedded) query(ctx context.Context, begin func(), stmt string, args []any, each func(record) error) error {
+func (e *embedded) query(ctx context.Context, q question) error {
 	if e.loc.path == "" {
 		return e.writer.do(ctx, &unit{single: true, run: func(t *txn) error {
-			begin()
-			return t.query(ctx, stmt, args, each)
+			q.begin()
+			return t.query(ctx, q.stmt, q.args, q.each)
 		}})
 	}
 	o, err := e.currentFile()
 	if err != nil {
 		return err
 	}
-	begin()
-	err = o.readers.query(ctx, stmt, args, each)
+	q.begin()
+	err = o.readers.query(ctx, q.stmt, q.args, q.each)
 	if err != nil && damaged(err) {
 		e.suspect(o)
 	}

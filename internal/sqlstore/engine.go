@@ -6,6 +6,17 @@ import (
 	"sync/atomic"
 )
 
+// question is a SELECT, and what becomes of its rows.
+type question struct {
+	stmt  string
+	args  []any
+	begin func() // called whenever the statement is about to be sent
+	each  func(record) error
+	// brief says that it reads a few rows by their keys: it may share a round
+	// trip with others, who wait until it is answered.
+	brief bool
+}
+
 // engine carries statements to a database and back. There are two: embedded
 // for SQLite, which has one writer, and served for databases that are reached
 // over the network and have many.
@@ -14,8 +25,8 @@ type engine interface {
 	// returns nil. begin is called whenever the statement is about to be sent.
 	// A failure that leaves open whether it was done is a *commitError.
 	exec(ctx context.Context, begin func(), stmt string, args []any) (int64, error)
-	// query runs a SELECT and hands its rows over. begin is as in exec.
-	query(ctx context.Context, begin func(), stmt string, args []any, each func(record) error) error
+	// query runs a SELECT and hands its rows over.
+	query(ctx context.Context, q question) error
 	// transact runs f in one transaction; an error from f rolls back. f is the
 	// store's own and may run in another goroutine. lost tells that an earlier
 	// try of the same work may have been committed.

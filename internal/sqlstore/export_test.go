@@ -40,3 +40,43 @@ func (s *Store) MigrateTo(ctx context.Context, version int64) error {
 
 // Handle lends the store's connections.
 func (s *Store) Handle(f func(*sql.DB) error) error { return f(s.engine.handle()) }
+
+// LongestConvoy is how many look-ups share a round trip at most.
+const LongestConvoy = longestConvoy
+
+// Together asks a server for one number by each statement, in one round trip.
+func (s *Store) Together(ctx context.Context, stmts ...string) ([]int64, []error) {
+	numbers, errs := make([]int64, len(stmts)), make([]error, len(stmts))
+	load := make([]*passenger, len(stmts))
+	for i, stmt := range stmts {
+		load[i] = &passenger{err: errLeaderless, question: question{stmt: stmt, begin: func() { numbers[i] = 0 },
+			each: func(r record) error { return r.Scan(&numbers[i]) }}}
+	}
+	s.engine.(*served).together(ctx, load)
+	for i, p := range load {
+		errs[i] = p.err
+	}
+	return numbers, errs
+}
+
+// Convoys lets a test send look-ups itself.
+type Convoys struct{ c *convoys }
+
+// NewConvoys returns convoys with so many lanes.
+func NewConvoys(lanes int) Convoys { return Convoys{&convoys{free: lanes}} }
+
+// Ask asks for a statement; send is told all that go together, and may answer
+// them.
+func (c Convoys) Ask(ctx context.Context, stmt string, send func(stmts []string, answer func(error))) error {
+	return c.c.ask(ctx, question{stmt: stmt}, func(_ context.Context, load []*passenger) {
+		var stmts []string
+		for _, p := range load {
+			stmts = append(stmts, p.stmt)
+		}
+		send(stmts, func(err error) {
+			for _, p := range load {
+				p.err = err
+			}
+		})
+	})
+}

@@ -96,8 +96,9 @@ func (s *Store) Grant(ctx context.Context, id oauth.ID) (*oauth.GrantRow, error)
 // the session. Zero IDs are not looked for.
 func (s *Store) LoginState(ctx context.Context, flow, remember, session oauth.ID, now time.Time) (oauth.LoginState, error) {
 	var state oauth.LoginState
-	begin := func() { state = oauth.LoginState{} }
-	err := s.query(ctx, selectLoginState, []any{key(session), key(flow), key(remember), due(now)}, begin, func(r record) error {
+	q := question{stmt: selectLoginState, args: []any{key(session), key(flow), key(remember), due(now)}, brief: true}
+	q.begin = func() { state = oauth.LoginState{} }
+	q.each = func(r record) error {
 		var (
 			part int
 			g    oauth.Grant
@@ -117,8 +118,8 @@ func (s *Store) LoginState(ctx context.Context, flow, remember, session oauth.ID
 			return errors.New("a login state has an unknown part")
 		}
 		return nil
-	})
-	if err != nil {
+	}
+	if err := s.query(ctx, q); err != nil {
 		return oauth.LoginState{}, err
 	}
 	return state, nil

@@ -29,3 +29,10 @@ func TestContractThroughPgBouncer(t *testing.T) {
 		return storetest.Open(t, sqlstore.Config{DSN: storetest.ThroughPgBouncer(t, dsn)})
 	})
 }
+
+// Look-ups that are sent together reach one session.
+func TestLookUpsThroughPgBouncer(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.PostgreSQL.DSN(t, "default_query_exec_mode=exec")
+	lookUpAtOnce(t, storetest.Open(t, sqlstore.Config{DSN: storetest.ThroughPgBouncer(t, dsn)}), func() {})
+}

@@ -140,9 +140,9 @@ func (s *Store) LogoutCalls(ctx context.Context, q oauth.LogoutCallQuery) ([]oau
 // CountLogoutCalls returns how many calls wait and how many have failed.
 func (s *Store) CountLogoutCalls(ctx context.Context) (pending, failed int, err error) {
 	type counts struct{ pending, failed int }
-	n, err := one(ctx, s, func(r record, n *counts) error { return r.Scan(&n.pending, &n.failed) }, countCalls, int64(never), int64(never))
+	n, err := all(ctx, s, func(r record, n *counts) error { return r.Scan(&n.pending, &n.failed) }, countCalls, int64(never), int64(never))
 	if err != nil {
 		return 0, 0, err
 	}
-	return n.pending, n.failed, nil
+	return n[0].pending, n[0].failed, nil
 }

@@ -15,7 +15,8 @@ import (
 type served struct {
 	dialect *dialect
 	db      *sql.DB
-	idle    int // connections that may wait for work
+	convoys *convoys // nil: each look-up has a round trip of its own
+	idle    int      // connections that may wait for work
 	now     func() time.Time
 	seen    atomic.Bool
 }
@@ -27,10 +28,14 @@ const patience = 15 * time.Second
 
 // serve returns the engine on a driver's connector.
 func serve(d *dialect, conn driver.Connector, p pool, cfg Config) *served {
-	if cfg.Wrap != nil {
-		conn = cfg.Wrap(conn)
+	e := &served{dialect: d, idle: p.idle, now: cfg.Now}
+	switch {
+	case cfg.Wrap != nil:
+		conn = cfg.Wrap(conn) // which speaks for one statement at a time
+	case d.together != nil:
+		e.convoys = newConvoys()
 	}
-	e := &served{dialect: d, db: sql.OpenDB(conn), idle: p.idle, now: cfg.Now}
+	e.db = sql.OpenDB(conn)
 	e.db.SetMaxOpenConns(p.open)
 	e.db.SetMaxIdleConns(p.idle)
 	e.db.SetConnMaxLifetime(p.lifetime)
@@ -68,6 +73,11 @@ func (l *link) exec(ctx context.Context, stmt string, args []any) (int64, error)
 func (l *link) query(ctx context.Context, stmt string, args []any, each func(record) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	return l.ask(ctx, stmt, args, each)
+}
+
+// ask is query for who bounds the wait himself.
+func (l *link) ask(ctx context.Context, stmt string, args []any, each func(record) error) error {
 	return l.judge(ctx, ask(ctx, l.conn, l.engine.dialect.rebind(stmt), args, each))
 }
 
@@ -128,14 +138,48 @@ func (e *served) exec(ctx context.Context, begin func(), stmt string, args []any
 	return n, err
 }
 
-func (e *served) query(ctx context.Context, begin func(), stmt string, args []any, each func(record) error) error {
+func (e *served) query(ctx context.Context, q question) error {
+	if q.brief && e.convoys != nil {
+		return e.convoys.ask(ctx, q, e.together)
+	}
 	l, err := e.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer l.release()
-	begin()
-	return l.query(ctx, stmt, args, each)
+	q.begin()
+	return l.query(ctx, q.stmt, q.args, q.each)
+}
+
+// together has look-ups answered in one round trip. When one of them fails,
+// none is answered, and each is asked for again by itself.
+func (e *served) together(ctx context.Context, load []*passenger) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	l, err := e.take(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = &silence{err}
+		}
+		for _, p := range load {
+			p.err = err
+		}
+		return
+	}
+	defer l.release()
+	if len(load) > 1 {
+		err = l.judge(ctx, e.dialect.together(ctx, l.conn, load))
+		if err == nil {
+			return
+		}
+	}
+	for _, p := range load {
+		if !l.lost {
+			p.begin()
+			err = l.ask(ctx, p.stmt, p.args, p.each)
+		}
+		p.err = err
+	}
 }
 
 func (e *served) transact(ctx context.Context, lost bool, f func(*txn) error) error {

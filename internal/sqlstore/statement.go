@@ -86,39 +86,46 @@ func (s *Store) explain(err error) error {
 
 // query runs a SELECT: in the transaction if there is one, else by itself.
 // It may start over, so begin is called before the first row of each try.
-func (s *Store) query(ctx context.Context, stmt string, args []any, begin func(), each func(record) error) error {
-	if s.tx != nil {
-		s.observe(ctx, kindRead, stmt)
+func (s *Store) query(ctx context.Context, q question) error {
+	begin := q.begin
+	q.begin = func() {
+		s.observe(ctx, kindRead, q.stmt)
 		begin()
-		return s.explain(s.tx.query(ctx, stmt, args, each))
+	}
+	if s.tx != nil {
+		q.begin()
+		return s.explain(s.tx.query(ctx, q.stmt, q.args, q.each))
 	}
 	return s.explain(s.retry(ctx, func(bool) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return s.engine.query(ctx, func() {
-			s.observe(ctx, kindRead, stmt)
-			begin()
-		}, stmt, args, each)
+		return s.engine.query(ctx, q)
 	}))
 }
 
 // all returns every row of a SELECT.
 func all[T any](ctx context.Context, s *Store, scan func(record, *T) error, stmt string, args ...any) ([]T, error) {
+	return gather(ctx, s, scan, question{stmt: stmt, args: args})
+}
+
+// gather returns the rows that answer the question.
+func gather[T any](ctx context.Context, s *Store, scan func(record, *T) error, q question) ([]T, error) {
 	var list []T
-	err := s.query(ctx, stmt, args, func() { list = nil }, func(r record) error {
+	q.begin = func() { list = nil }
+	q.each = func(r record) error {
 		list = append(list, *new(T))
 		return scan(r, &list[len(list)-1])
-	})
-	if err != nil {
+	}
+	if err := s.query(ctx, q); err != nil {
 		return nil, err
 	}
 	return list, nil
 }
 
-// one returns the row of a SELECT that has at most one, else ErrNotFound.
+// one returns the row of a SELECT that looks for it by a key, else ErrNotFound.
 func one[T any](ctx context.Context, s *Store, scan func(record, *T) error, stmt string, args ...any) (*T, error) {
-	list, err := all(ctx, s, scan, stmt, args...)
+	list, err := gather(ctx, s, scan, question{stmt: stmt, args: args, brief: true})
 	switch {
 	case err != nil:
 		return nil, err
