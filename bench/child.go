@@ -63,6 +63,7 @@ type hydra struct {
 	DSN     string // empty: SQLite in Dir
 	Alg     string // of ID tokens; RS256 is what the server makes by itself
 	Issuer  string // of the first node of several; empty: this one's public URL
+	Profile bool   // write data/cpu.pprof in Dir at the end
 }
 
 func (h hydra) start(ctx context.Context) (*child, error) {
@@ -89,6 +90,9 @@ func (h hydra) start(ctx context.Context) (*child, error) {
 	if h.DSN != "" {
 		args = append(args, "--migrate")
 		env = append(env, "DSN="+h.DSN, "SYSTEM_SECRET=of a benchmark, guards nothing")
+	}
+	if h.Profile {
+		env = append(env, "PROFILING=cpu")
 	}
 	cmd := exec.CommandContext(ctx, h.Program, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log

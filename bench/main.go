@@ -41,6 +41,7 @@ func main() {
 	flag.IntVar(&s.Grants, "grants", 10_000_000, "with -scale: the most live Grants")
 	flag.DurationVar(&s.Memory, "memory", 10*time.Minute, "with -scale: time under load for the curve of memory")
 	smoke := flag.Bool("smoke", false, "see in a few seconds whether everything works: the figures mean nothing")
+	flag.StringVar(&p.Profile, "profile", "", "write a CPU profile of each server to this `directory`; it costs a few hundredths")
 	save := flag.String("save", "", "write last.json, last.md and last.svg to this `directory`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

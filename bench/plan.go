@@ -64,6 +64,7 @@ type plan struct {
 	Requests int             // bound of each part of overload and floods; 0: none
 	Only     map[string]bool // scenarios, overload and floods; nil: all
 	Engines  []string        // SQLite, PostgreSQL
+	Profile  string          // directory for a CPU profile of each server; empty: none
 	yard     *yardstick
 	Progress func(format string, args ...any)
 }
@@ -278,7 +279,7 @@ func (p plan) start(ctx context.Context, engine string, db *postgres, database, 
 	if err != nil {
 		return nil, nil, err
 	}
-	h := hydra{Program: p.Program, Dir: dir, Alg: alg}
+	h := hydra{Program: p.Program, Dir: dir, Alg: alg, Profile: p.Profile != ""}
 	u := &under{Engine: engine}
 	if db != nil {
 		if err := db.create(ctx, database); err != nil {
@@ -294,8 +295,20 @@ func (p plan) start(ctx context.Context, engine string, db *postgres, database, 
 		if err != nil {
 			err = errors.Join(err, lastLines(filepath.Join(dir, "log")))
 		}
+		if h.Profile && err == nil {
+			err = move(filepath.Join(dir, "data", "cpu.pprof"), filepath.Join(p.Profile, engine+"-"+alg+".pprof"))
+		}
 		return errors.Join(err, os.RemoveAll(dir))
 	}, nil
+}
+
+// move moves a file, also to another file system, and makes its directory.
+func move(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, b, 0o644), os.Remove(from))
 }
 
 // options are for a load on a server.

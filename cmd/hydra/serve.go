@@ -75,7 +75,7 @@ func slack() []byte {
 	return make([]byte, 2<<20)
 }
 
-func serve(cmd *cobra.Command, public, admin bool) error {
+func serve(cmd *cobra.Command, public, admin bool) (err error) {
 	unused := slack()
 	defer runtime.KeepAlive(unused)
 	cfg, err := loadConfig(cmd)
@@ -89,6 +89,11 @@ func serve(cmd *cobra.Command, public, admin bool) error {
 	if err != nil {
 		return err
 	}
+	endProfile, err := profile(cfg.Profiling, cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, endProfile()) }()
 	// The first signal drains; after it, a second one kills as usual.
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

@@ -28,6 +28,9 @@ type Config struct {
 	// requests of different releases look alike.
 	Compatibility string
 
+	// Profiling is "cpu", "mem", "mutex", "block", or "" for no profile.
+	Profiling string
+
 	Log          Log
 	Serve        Serve
 	Secrets      Secrets

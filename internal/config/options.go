@@ -103,6 +103,13 @@ var storageOptions = []option{
 			"[audit.md](operations/audit.md) lists the events.",
 		Allowed: "the path of a file", bind: func(c *Config) any { return &c.Log.Audit },
 	},
+	{
+		Key: "profiling",
+		Doc: "Profile the process, and write it to `cpu.pprof`, `mem.pprof`, `mutex.pprof` or `block.pprof` in `data_dir` when the server has stopped by a signal, for `go tool pprof`. " +
+			"A profile has names of functions in it and nothing of requests. Empty: none.",
+		Allowed: "`cpu`, `mem`, `mutex` or `block`",
+		bind:    func(c *Config) any { return &c.Profiling }, check: oneOf("", "cpu", "mem", "mutex", "block"),
+	},
 }
 
 // listenerOptions are the options that both ports have.

@@ -54,7 +54,6 @@ var inertOptions = []option{
 	{Key: "oauth2.hashers.algorithm", Inert: "generated secrets need no slow hash, others get PBKDF2", Quiet: true},
 	{Key: "oauth2.hashers.bcrypt.cost", Env: []string{"BCRYPT_COST"}, Inert: "bcrypt hashes are verified, and replaced by PBKDF2", Quiet: true},
 	{Key: "dangerous-allow-insecure-redirect-urls", Inert: "a client's redirect URIs are checked when it is registered"},
-	{Key: "profiling", Inert: "profiles are not written by this server"},
 	{Key: "cgroups.v1.auto_max_procs_enabled", Inert: "Go sees the limits by itself", Quiet: true},
 	{Key: "feature_flags", Tree: true, Inert: "there are none"},
 	{Key: "tracing.provider", Inert: noTracing},
