@@ -47,8 +47,12 @@ func SubjectObject(subject string) string {
 
 // aboutClient names the client that a decision's redirect is for.
 func aboutClient(ctx context.Context, to string) {
-	if u, err := url.Parse(to); err == nil && u.Query().Get("client_id") != "" {
-		about(ctx, "client:"+escaped(u.Query().Get("client_id")))
+	u, err := url.Parse(to)
+	if err != nil {
+		return
+	}
+	if client := u.Query().Get("client_id"); client != "" {
+		about(ctx, "client:"+escaped(client))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -88,7 +89,13 @@ func (s *Sealer) hash(purpose string, parts ...string) (sum [sha256.Size]byte) {
 	}
 	list := r.byKind[Index]
 	key := list[len(list)-1] // the oldest
-	mac := hmac.New(sha256.New, key.Key[:])
+	mac, used := key.macs.Get().(hash.Hash)
+	if used {
+		mac.Reset()
+	} else {
+		mac = hmac.New(sha256.New, key.Key[:])
+	}
+	defer key.macs.Put(mac)
 	size := 8 + len(purpose)
 	for _, p := range parts {
 		size += 8 + len(p)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -81,7 +82,8 @@ type ring struct {
 type loaded struct {
 	DataKey
 	aead cipher.AEAD
-	data []byte // the associated data of all values that it seals
+	data []byte    // the associated data of all values that it seals
+	macs sync.Pool // of hash.Hash, which have done their half of the work with the key
 }
 
 // Use puts these keys in place of all others, at once for every caller.

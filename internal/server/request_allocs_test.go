@@ -48,7 +48,7 @@ func TestAllocationBudgetsOfRequests(t *testing.T) {
 		{"client, get", 107, func() { w.admin.ask(t, get200, "GET", "/clients/"+w.client.ID, "", "") }},
 		{"clients, list of 100", 1300, func() { w.admin.ask(t, get200, "GET", "/clients?limit=100", "", "") }},
 		{"refresh with ID token", 540, func() { w.refresh(t) }},
-		{"whole code flow", 2035, func() { w.flow(t) }},
+		{"whole code flow", 1995, func() { w.flow(t) }},
 	} {
 		got := testing.AllocsPerRun(100, step.do)
 		t.Logf("%s: %.0f allocations", step.name, got)

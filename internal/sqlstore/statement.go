@@ -87,9 +87,9 @@ func (s *Store) explain(err error) error {
 // query runs a SELECT: in the transaction if there is one, else by itself.
 // It may start over, so begin is called before the first row of each try.
 func (s *Store) query(ctx context.Context, q question) error {
-	begin := q.begin
+	stmt, begin := q.stmt, q.begin
 	q.begin = func() {
-		s.observe(ctx, kindRead, q.stmt)
+		s.observe(ctx, kindRead, stmt)
 		begin()
 	}
 	if s.tx != nil {
