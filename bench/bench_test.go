@@ -122,6 +122,26 @@ func TestRatio(t *testing.T) {
 	}
 }
 
+// One slow moment does not decide.
+func TestMiddleOfRounds(t *testing.T) {
+	t.Parallel()
+	of := func(ratio, peak float64) measured {
+		return measured{Ratio: ratio, Result: loadtest.Result{PeakMiB: peak}}
+	}
+	for _, tt := range []struct {
+		all         []measured
+		ratio, peak float64
+	}{
+		{[]measured{of(5, 30)}, 5, 30},
+		{[]measured{of(9, 31), of(5, 33), of(6, 32)}, 6, 33},
+		{[]measured{of(1, 33), of(6, 32), of(5, 31)}, 5, 33},
+	} {
+		if m := middle(tt.all); m.Ratio != tt.ratio || m.PeakMiB != tt.peak {
+			t.Errorf("of %v the middle is %v", tt.all, m)
+		}
+	}
+}
+
 func TestMeanOfBareSamples(t *testing.T) {
 	t.Parallel()
 	y := yardstick{}

@@ -29,7 +29,8 @@ func main() {
 	p := plan{Progress: func(f string, args ...any) { fmt.Fprintf(os.Stderr, f, args...) }}
 	flag.StringVar(&p.Program, "hydra", "bin/hydra", "the server's `program`")
 	flag.IntVar(&p.Workers, "c", 16, "connections")
-	flag.DurationVar(&p.Time, "d", 5*time.Second, "measured time of each scenario")
+	flag.DurationVar(&p.Time, "d", 4*time.Second, "measured time of each scenario")
+	flag.IntVar(&p.Rounds, "rounds", 3, "measurements of each scenario, of which the middle one counts")
 	flag.IntVar(&p.Ops, "n", loadtest.MaxOps, "end a scenario earlier, after so many operations")
 	only := flag.String("only", "", "comma-separated scenarios instead of all; also overload, floods")
 	engines := flag.String("engines", "SQLite,PostgreSQL", "comma-separated `databases`; PostgreSQL is started for the run")
@@ -86,7 +87,7 @@ func (p plan) main(ctx context.Context, smoke bool, keep func(report) error) err
 		return fmt.Errorf("%s: %w", p.Program, err)
 	}
 	// Generous for starts and preparations, but an end.
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(rows)+20)*2*(2*p.Time+20*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(rows)*max(1, p.Rounds)+20)*2*(2*p.Time+20*time.Second))
 	defer cancel()
 	r := newReport(p, versionOf(string(version)))
 	if r.findings, err = p.run(ctx); err != nil {
@@ -98,7 +99,7 @@ func (p plan) main(ctx context.Context, smoke bool, keep func(report) error) err
 
 // scaleMain is main for the curves. It has no end of its own but the sizes.
 func (p plan) scaleMain(ctx context.Context, s sizes, keep func(curves) error) error {
-	p.Warmup = p.Time / 5
+	p.Warmup, p.Rounds = p.Time/5, 1
 	version, err := exec.CommandContext(ctx, p.Program, "version").Output()
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Program, err)
@@ -115,7 +116,7 @@ func (p plan) scaleMain(ctx context.Context, s sizes, keep func(curves) error) e
 
 // smoke makes everything as short as it can be and still happen.
 func (p *plan) smoke() {
-	p.Workers, p.Crowd, p.Time, p.Warmup, p.Ops, p.Requests, p.Timeout = 2, 64, time.Minute, 0, 20, 100, time.Minute
+	p.Workers, p.Crowd, p.Time, p.Warmup, p.Rounds, p.Ops, p.Requests, p.Timeout = 2, 64, time.Minute, 0, 1, 20, 100, time.Minute
 }
 
 // choose reads the lists of the flags.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +60,7 @@ type plan struct {
 	Workers  int
 	Time     time.Duration
 	Warmup   time.Duration // before it, not counted
+	Rounds   int           // measurements of each scenario, of which the middle one counts; 0: 1
 	Ops      int
 	Timeout  time.Duration   // of one request; 0: that of loadtest
 	Crowd    int             // connections that overload a server
@@ -254,23 +257,43 @@ func (p plan) server(ctx context.Context, engine string, db *postgres, alg strin
 	return nil
 }
 
-// beside measures a row between two samples of the bare handler.
+// beside measures a row several times, each between two samples of the bare
+// handler, and returns the one that is the middle by its ratio: a moment in
+// which the machine was slow spoils one of them.
 func (p plan) beside(ctx context.Context, u *under, r row) (measured, error) {
 	before, err := p.yard.measure(ctx, r.Post)
 	if err != nil {
 		return measured{}, err
 	}
-	res, err := p.measure(ctx, u, "hydra-rc", r)
-	if err != nil {
-		return measured{}, err
+	var all []measured
+	for range max(1, p.Rounds) {
+		res, err := p.measure(ctx, u, "hydra-rc", r)
+		if err != nil {
+			return measured{}, err
+		}
+		after, err := p.yard.measure(ctx, r.Post)
+		if err != nil {
+			return measured{}, err
+		}
+		m := measured{Engine: u.Engine, Title: r.Title, Alg: r.Alg, SQL: r.SQL, Target: r.target(u.Engine), Result: *res, post: r.Post}
+		m.compare((before + after) / 2)
+		if m.Errors+m.Shed > 0 {
+			return m, nil // that is the result
+		}
+		all, before = append(all, m), after
 	}
-	after, err := p.yard.measure(ctx, r.Post)
-	if err != nil {
-		return measured{}, err
+	return middle(all), nil
+}
+
+// middle returns the measurement with the median of the ratios, and the
+// largest memory of all.
+func middle(all []measured) measured {
+	slices.SortFunc(all, func(a, b measured) int { return cmp.Compare(a.Ratio, b.Ratio) })
+	m := all[len(all)/2]
+	for _, other := range all {
+		m.PeakMiB = max(m.PeakMiB, other.PeakMiB)
 	}
-	m := measured{Engine: u.Engine, Title: r.Title, Alg: r.Alg, SQL: r.SQL, Target: r.target(u.Engine), Result: *res, post: r.Post}
-	m.compare((before + after) / 2)
-	return m, nil
+	return m
 }
 
 // start starts a server with a new database.

@@ -24,9 +24,13 @@ type report struct {
 
 // newReport is called when the plan is settled.
 func newReport(p plan, version string) report {
+	rounds := ""
+	if p.Rounds > 1 {
+		rounds = fmt.Sprintf(", the middle one of %d measurements", p.Rounds)
+	}
 	return report{
 		Date: time.Now().UTC().Format(time.DateOnly), Version: version, Machine: machine(), Load: loadAverage(),
-		Method: fmt.Sprintf("%d connections, %s each after %s of warm-up, generator on the same machine", p.Workers, p.Time, p.Warmup),
+		Method: fmt.Sprintf("%d connections, %s each after %s of warm-up%s, generator on the same machine", p.Workers, p.Time, p.Warmup, rounds),
 	}
 }
 
