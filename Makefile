@@ -129,7 +129,7 @@ fuzz: ## Fuzz every parser for FUZZTIME (10s) each.
 	done
 
 # BENCH_FLAGS='-d 10s -save bench/results -doc docs/performance.md' keeps the result; -h lists the flags.
-bench: build ## Measure the server under load and print tables (BENCH_FLAGS; about eleven minutes).
+bench: build ## Measure the server under load and print tables (BENCH_FLAGS; about ten minutes).
 	@cd bench && CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/bench .
 	@bin/bench -hydra $(BIN) $(BENCH_FLAGS)
 

@@ -78,7 +78,7 @@ func main() {
 }
 
 func (p plan) main(ctx context.Context, smoke bool, keep func(report) error) error {
-	p.Warmup, p.Crowd = p.Time/5, crowd
+	p.Warmup, p.Rounds, p.Crowd = p.Time/5, max(1, p.Rounds), crowd
 	if smoke {
 		p.smoke()
 	}
@@ -87,7 +87,7 @@ func (p plan) main(ctx context.Context, smoke bool, keep func(report) error) err
 		return fmt.Errorf("%s: %w", p.Program, err)
 	}
 	// Generous for starts and preparations, but an end.
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(rows)*max(1, p.Rounds)+20)*2*(2*p.Time+20*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(rows)*p.Rounds+20)*2*(2*p.Time+20*time.Second))
 	defer cancel()
 	r := newReport(p, versionOf(string(version)))
 	if r.findings, err = p.run(ctx); err != nil {

@@ -60,7 +60,7 @@ type plan struct {
 	Workers  int
 	Time     time.Duration
 	Warmup   time.Duration // before it, not counted
-	Rounds   int           // measurements of each scenario, of which the middle one counts; 0: 1
+	Rounds   int           // measurements of each scenario, of which the middle one counts
 	Ops      int
 	Timeout  time.Duration   // of one request; 0: that of loadtest
 	Crowd    int             // connections that overload a server
@@ -266,7 +266,7 @@ func (p plan) beside(ctx context.Context, u *under, r row) (measured, error) {
 		return measured{}, err
 	}
 	var all []measured
-	for range max(1, p.Rounds) {
+	for range p.Rounds {
 		res, err := p.measure(ctx, u, "hydra-rc", r)
 		if err != nil {
 			return measured{}, err
@@ -319,19 +319,19 @@ func (p plan) start(ctx context.Context, engine string, db *postgres, database, 
 			err = errors.Join(err, lastLines(filepath.Join(dir, "log")))
 		}
 		if h.Profile && err == nil {
-			err = move(filepath.Join(dir, "data", "cpu.pprof"), filepath.Join(p.Profile, engine+"-"+alg+".pprof"))
+			err = p.keepProfile(dir, engine+"-"+alg)
 		}
 		return errors.Join(err, os.RemoveAll(dir))
 	}, nil
 }
 
-// move moves a file, also to another file system, and makes its directory.
-func move(from, to string) error {
-	b, err := os.ReadFile(from)
+// keepProfile copies a server's profile out of its directory.
+func (p plan) keepProfile(dir, name string) error {
+	b, err := os.ReadFile(filepath.Join(dir, "data", "cpu.pprof"))
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, b, 0o644), os.Remove(from))
+	return writeFiles(p.Profile, map[string]string{name + ".pprof": string(b)})
 }
 
 // options are for a load on a server.

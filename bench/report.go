@@ -188,15 +188,20 @@ func document(page, begin, remark, text string) error {
 
 // save writes last.json, last.md and last.svg.
 func (r report) save(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
 	j, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	for name, data := range map[string]string{"last.json": string(j) + "\n", "last.md": r.text(), "last.svg": r.picture()} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o644); err != nil {
+	return writeFiles(dir, map[string]string{"last.json": string(j) + "\n", "last.md": r.text(), "last.svg": r.picture()})
+}
+
+// writeFiles writes files into a directory, which it makes.
+func writeFiles(dir string, contents map[string]string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, content := range contents {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -72,8 +71,7 @@ func (c curves) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "scale.json"), append(j, '\n'), 0o644),
-		os.WriteFile(filepath.Join(dir, "scale.md"), []byte(c.text()), 0o644))
+	return writeFiles(dir, map[string]string{"scale.json": string(j) + "\n", "scale.md": c.text()})
 }
 
 // scale measures how the server's cost depends on connections, clients,

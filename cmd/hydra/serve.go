@@ -89,7 +89,7 @@ func serve(cmd *cobra.Command, public, admin bool) (err error) {
 	if err != nil {
 		return err
 	}
-	endProfile, err := profile(cfg.Profiling, cfg.DataDir)
+	endProfile, err := server.Profile(cfg)
 	if err != nil {
 		return err
 	}

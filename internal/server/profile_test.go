@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"hydra/internal/config"
 )
 
 // Each kind of profile is a file for "go tool pprof" when the server has
@@ -16,7 +18,7 @@ import (
 func TestProfile(t *testing.T) {
 	for kind, sample := range map[string]string{"cpu": "cpu", "mem": "alloc_objects", "mutex": "contentions", "block": "contentions"} {
 		dir := filepath.Join(t.TempDir(), "data")
-		end, err := profile(kind, dir)
+		end, err := Profile(&config.Config{Profiling: kind, DataDir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +53,7 @@ func TestProfile(t *testing.T) {
 func TestNoProfile(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
-	end, err := profile("", dir)
+	end, err := Profile(&config.Config{DataDir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
